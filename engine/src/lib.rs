@@ -1,0 +1,16 @@
+//! Everything between a file or a socket and a snapshot of the scene.
+//!
+//! The slow path turns a CT into an immutable [`case::Case`]; the fast path
+//! ([`rt`]) only reads it. `docs/architecture.md` has the picture.
+
+pub mod case;
+pub mod clock;
+pub mod io;
+pub mod level;
+pub mod register;
+pub mod rt;
+pub mod safety;
+pub mod segment;
+pub mod surface;
+pub mod track;
+pub mod volume;

@@ -1,0 +1,82 @@
+//! Where the bone's edge lies: the network's answer, corrected by the CT.
+
+use kernels::{Connectivity, connected_components};
+
+use super::pipeline::SegmentError;
+use super::preprocess::dims;
+use super::semantic::Semantic;
+
+/// HU halfway between soft tissue (about 50) and thin cortical bone (about
+/// 350 after the scanner's blur): where the edge of a bone is seen.
+const EDGE_HU: f32 = 180.0;
+
+/// HU over which the evidence of the CT saturates.
+const EDGE_WIDTH_HU: f32 = 120.0;
+
+/// How much the CT may move the network's probability: a voxel the network
+/// gives 0.5 follows the CT, one it gives 0.1 or 0.9 does not.
+const CT_WEIGHT: f32 = 1.8;
+
+/// Parts smaller than this are noise, not a process of a vertebra, mm^3.
+const MIN_PART_MM3: f64 = 300.0;
+
+/// The vertebra mask on the semantic grid, `[z, y, x]`.
+///
+/// Adds to the log-odds of the network the evidence of the CT, which is
+/// positive on bone and negative on soft tissue; the marrow inside a body is
+/// kept because the network is sure of it. Then drops loose crumbs.
+///
+/// # Errors
+/// [`SegmentError::Kernel`] when the data does not fit the grid.
+pub fn vertebra_mask(semantic: &Semantic, hu: &[f32]) -> Result<Vec<bool>, SegmentError> {
+    let threshold_odds = log_odds(semantic.threshold);
+    let rivals = semantic.other_bone.iter().zip(&semantic.disc);
+    let mask: Vec<bool> = semantic
+        .vertebra
+        .iter()
+        .zip(rivals)
+        .zip(hu)
+        .map(|((vertebra, (other, disc)), hu)| {
+            let evidence = ((hu - EDGE_HU) / EDGE_WIDTH_HU).clamp(-1.0, 1.0);
+            let odds = log_odds(*vertebra) - threshold_odds;
+            odds + CT_WEIGHT * evidence > 0.0 && vertebra >= other && vertebra >= disc
+        })
+        .collect();
+    drop_crumbs(mask, semantic)
+}
+
+fn log_odds(p: f32) -> f32 {
+    let p = p.clamp(1e-4, 1.0 - 1e-4);
+    (p / (1.0 - p)).ln()
+}
+
+fn drop_crumbs(mut mask: Vec<bool>, semantic: &Semantic) -> Result<Vec<bool>, SegmentError> {
+    let parts = connected_components(&mask, dims(&semantic.grid), Connectivity::Faces)?;
+    let voxel_mm3: f64 = semantic.grid.spacing_mm().iter().product();
+    for (voxel, part) in mask.iter_mut().zip(&parts.labels) {
+        let size = (*part as usize).checked_sub(1).and_then(|i| parts.sizes.get(i)).copied().unwrap_or(0);
+        *voxel &= size as f64 * voxel_mm3 >= MIN_PART_MM3;
+    }
+    Ok(mask)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::Grid;
+    use geom::Point;
+
+    fn semantic(vertebra: f32) -> Semantic {
+        let grid = Grid::axis_aligned([10, 10, 10], [1.0; 3], Point::new(0.0, 0.0, 0.0)).unwrap();
+        let nothing = vec![0.0; 1000];
+        Semantic { grid, vertebra: vec![vertebra; 1000], other_bone: nothing.clone(), disc: nothing, threshold: 0.5 }
+    }
+
+    #[test]
+    fn an_undecided_network_follows_the_ct_and_a_sure_one_does_not() {
+        let kept = |p: f32, hu: f32| vertebra_mask(&semantic(p), &[hu; 1000]).unwrap()[500];
+        assert!(kept(0.5, 400.0) && !kept(0.5, 40.0));
+        assert!(kept(0.95, 60.0), "marrow inside a body");
+        assert!(!kept(0.05, 600.0), "a calcified vessel beside the spine");
+    }
+}

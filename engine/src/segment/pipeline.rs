@@ -1,0 +1,238 @@
+//! The steps from a CT to a case, in their order.
+
+use kernels::{Cpu, GridError as KernelGridError, NetworkError, OpError};
+use thiserror::Error;
+
+use super::confidence::{Doubt, MaskEvidence, judge};
+use super::curve::SpineCurve;
+use super::instances::{self, Cuts};
+use super::levels::{self, Anchor, Naming};
+use super::model::Model;
+use super::preprocess;
+use super::semantic::Semantic;
+use super::{boundary, threshold};
+use crate::case::{Case, Vertebra};
+use crate::surface::{self, Mesh};
+use crate::volume::{Grid, GridError, LabelMap, Volume};
+
+/// Voxel edge on which edges are found and vertebrae are split, mm.
+const FINE_MM: f64 = 1.0;
+
+/// Room left around the spine on the fine grid, mm.
+const MARGIN_MM: f64 = 12.0;
+
+/// Least bone that can be a piece of spine, mm^3: half a cervical vertebra.
+const MIN_SPINE_MM3: f64 = 4000.0;
+
+/// How voxels are told apart.
+#[derive(Debug)]
+pub enum Method {
+    /// A trained network.
+    Network(Box<Model>),
+    /// The baseline: bone is bright.
+    Threshold,
+}
+
+/// Hears how far a segmentation is.
+pub trait Progress {
+    /// A new stage begins; the one before is done.
+    fn stage(&mut self, name: &'static str);
+    /// Share of the current stage that is done, 0 to 1.
+    fn fraction(&mut self, done: f64);
+}
+
+/// Progress that nobody hears.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn stage(&mut self, _: &'static str) {}
+    fn fraction(&mut self, _: f64) {}
+}
+
+/// Why a CT could not be segmented.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// A working grid cannot be made.
+    #[error("cannot lay a working grid over the scan: {0}")]
+    Grid(#[from] GridError),
+    /// An operation refused its input.
+    #[error("a step of the segmentation failed: {0}")]
+    Kernel(#[from] KernelGridError),
+    /// An operation of the network refused its input.
+    #[error("a step of the network failed: {0}")]
+    Operation(#[from] OpError),
+    /// The network refused its input.
+    #[error("the network failed: {0}")]
+    Network(#[from] NetworkError),
+    /// The result holds no vertebra.
+    #[error(
+        "no vertebra was found in this scan ({found_mm3:.0} mm^3 of vertebral bone); is the spine in view, and are its values Hounsfield units?"
+    )]
+    NoSpine {
+        /// Vertebral bone that was found.
+        found_mm3: f64,
+    },
+}
+
+/// Segments a CT: which bone, where its edge, which vertebra, which level, how
+/// sure.
+///
+/// Stages reported: `resample`, `network` (or `threshold`), `boundary`,
+/// `instances`, `levels`, `surfaces`.
+///
+/// Cost: the network dominates; see `docs/benchmarks.md`. Memory: about 60
+/// bytes a voxel of the spine's box at 1 mm, plus the CT.
+///
+/// # Errors
+/// [`SegmentError::NoSpine`] when no vertebra is in view; the others name the
+/// step that failed.
+pub fn segment(ct: Volume, method: &Method, device: &Cpu, progress: &mut dyn Progress) -> Result<Case, SegmentError> {
+    let semantic = match method {
+        Method::Network(model) => Semantic::from_network(&ct, model, device, progress)?,
+        Method::Threshold => {
+            progress.stage("threshold");
+            let (low, high) = ct.grid.bounds();
+            let grid = preprocess::cover(low.to_array(), high.to_array(), 1.5)?;
+            threshold::baseline(&preprocess::resample_ct(&ct, &grid, -1000.0)?, &grid)?
+        }
+    };
+    progress.stage("boundary");
+    let fine = semantic.on(&spine_box(&semantic, &ct.grid)?)?;
+    let hu = preprocess::resample_ct(&ct, &fine.grid, -1000.0)?;
+    let mut mask = boundary::vertebra_mask(&fine, &hu)?;
+    instances::clear_border(&mut mask, &fine.grid);
+
+    progress.stage("instances");
+    let found_mm3 = volume_mm3(mask.iter().filter(|v| **v).count(), &fine.grid);
+    let column: Vec<bool> = mask.iter().zip(&fine.disc).map(|(bone, disc)| *bone || *disc > 0.5).collect();
+    let curve = SpineCurve::find(&column, &fine.grid)?.filter(|_| found_mm3 > MIN_SPINE_MM3);
+    let Some(curve) = curve else { return Err(SegmentError::NoSpine { found_mm3 }) };
+    let cuts = instances::find_cuts(&curve, &fine, &hu);
+    let instance_labels = instances::grow(&mask, &curve, &cuts, &fine, &hu);
+
+    progress.stage("levels");
+    let evidence = levels::rib_evidence(&curve, &cuts, &fine);
+    let naming = levels::name(&evidence, levels::bone_below_mm3(&curve, &fine));
+    tracing::debug!(?evidence, ?naming, "level evidence");
+    let level_labels: Vec<u8> = instance_labels
+        .iter()
+        .map(|i| i.checked_sub(1).and_then(|i| naming.levels.get(usize::from(i))).map_or(0, |level| level.number()))
+        .collect();
+    let labels = preprocess::resample_labels(&level_labels, &fine.grid, &ct.grid)?;
+    let labels = LabelMap { grid: ct.grid.clone(), labels };
+
+    progress.stage("surfaces");
+    let meshes = surface::from_labels(&level_labels, &fine.grid);
+    let vertebrae = describe(&curve, &cuts, &naming, &fine, &level_labels, &labels, meshes);
+    if vertebrae.is_empty() {
+        return Err(SegmentError::NoSpine { found_mm3 });
+    }
+    let levels_are_anchored = naming.anchor != Anchor::Assumed && naming.disagreement.is_none();
+    Ok(Case { ct, labels, vertebrae, levels_are_anchored })
+}
+
+/// The fine grid: the box of likely vertebra voxels with a margin, kept inside
+/// the scan (plus one voxel, so that masks end before the border).
+fn spine_box(semantic: &Semantic, ct: &Grid) -> Result<Grid, SegmentError> {
+    let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
+    let [nx, ny, _] = semantic.grid.size();
+    let mut count = 0;
+    for (i, _) in semantic.vertebra.iter().enumerate().filter(|(_, p)| **p > semantic.threshold) {
+        let index = [i % nx, i / nx % ny, i / (nx * ny)].map(|v| v as f64);
+        let position = semantic.grid.to_ct(index.into()).to_array();
+        for axis in 0..3 {
+            low[axis] = low[axis].min(position[axis]);
+            high[axis] = high[axis].max(position[axis]);
+        }
+        count += 1;
+    }
+    let found_mm3 = volume_mm3(count, &semantic.grid);
+    if found_mm3 < MIN_SPINE_MM3 {
+        return Err(SegmentError::NoSpine { found_mm3 });
+    }
+    let (scan_low, scan_high) = ct.bounds();
+    let (scan_low, scan_high) = (scan_low.to_array(), scan_high.to_array());
+    let low = [0, 1, 2].map(|axis| (low[axis] - MARGIN_MM).max(scan_low[axis] - FINE_MM));
+    let high = [0, 1, 2].map(|axis| (high[axis] + MARGIN_MM).min(scan_high[axis] + FINE_MM));
+    preprocess::cover(low, high, FINE_MM)
+}
+
+fn volume_mm3(voxels: usize, grid: &Grid) -> f64 {
+    voxels as f64 * grid.spacing_mm().iter().product::<f64>()
+}
+
+/// Puts together what is known of each vertebra.
+fn describe(
+    curve: &SpineCurve,
+    cuts: &Cuts,
+    naming: &Naming,
+    fine: &Semantic,
+    level_labels: &[u8],
+    labels: &LabelMap,
+    meshes: Vec<(u8, Mesh)>,
+) -> Vec<Vertebra> {
+    let mut counts = [0usize; 256];
+    let mut sums = [0f64; 256];
+    for (label, probability) in level_labels.iter().zip(&fine.vertebra) {
+        counts[usize::from(*label)] += 1;
+        sums[usize::from(*label)] += f64::from(*probability);
+    }
+    let mut voxels = [0usize; 256];
+    for label in &labels.labels {
+        voxels[usize::from(*label)] += 1;
+    }
+    let borders = border_contact(level_labels, fine, labels);
+    let evidence: Vec<MaskEvidence> = naming
+        .levels
+        .iter()
+        .zip(&cuts.clarity)
+        .map(|(level, clarity)| {
+            let i = usize::from(level.number());
+            MaskEvidence {
+                mean_probability: (sums[i] / counts[i].max(1) as f64) as f32,
+                volume_mm3: volume_mm3(counts[i], &fine.grid),
+                touches_border: borders[i],
+                clarity: *clarity,
+            }
+        })
+        .collect();
+    let judged = judge(&evidence);
+    let mut meshes: std::collections::HashMap<u8, Mesh> = meshes.into_iter().collect();
+    let mut vertebrae = Vec::new();
+    for (i, ((level, mask), (confidence, mut doubts))) in naming.levels.iter().zip(&evidence).zip(judged).enumerate() {
+        let Some(mesh) = meshes.remove(&level.number()).filter(|mesh| !mesh.triangles.is_empty()) else { continue };
+        match naming.disagreement {
+            Some(offset) => doubts.push(Doubt::LevelDisagreement { offset }),
+            None if naming.anchor == Anchor::Assumed => doubts.push(Doubt::LevelAssumed),
+            None => {}
+        }
+        let (from, to) = cuts.segments[i];
+        vertebrae.push(Vertebra {
+            level: *level,
+            voxels: voxels[usize::from(level.number())],
+            volume_mm3: mask.volume_mm3,
+            confidence,
+            doubts,
+            body_centre: curve.points[(from + to) / 2],
+            mesh,
+        });
+    }
+    vertebrae
+}
+
+/// For each level, whether its mask reaches the first or last voxels of the scan.
+fn border_contact(level_labels: &[u8], fine: &Semantic, labels: &LabelMap) -> [bool; 256] {
+    let (low, high) = labels.grid.bounds();
+    let (low, high) = (low.to_array(), high.to_array());
+    let [nx, ny, _] = fine.grid.size();
+    let mut contact = [false; 256];
+    for (i, label) in level_labels.iter().enumerate().filter(|(_, l)| **l != 0) {
+        let index = [i % nx, i / nx % ny, i / (nx * ny)].map(|v| v as f64);
+        let p = fine.grid.to_ct(index.into()).to_array();
+        let reach = 1.5 * FINE_MM;
+        contact[usize::from(*label)] |= (0..3).any(|axis| p[axis] < low[axis] + reach || p[axis] > high[axis] - reach);
+    }
+    contact
+}

@@ -1,0 +1,61 @@
+//! What each voxel is, before single vertebrae are told apart.
+
+use kernels::Cpu;
+
+use super::model::Model;
+use super::pipeline::{Progress, SegmentError};
+use super::preprocess::{self, dims};
+use super::sliding;
+use crate::volume::{Grid, Volume};
+
+/// Class probabilities on an axis-aligned grid, `[z, y, x]` each.
+#[derive(Debug)]
+pub struct Semantic {
+    /// Where the voxels lie.
+    pub grid: Grid,
+    /// Probability of vertebra.
+    pub vertebra: Vec<f32>,
+    /// Probability of ribs, sacrum, pelvis and other bone.
+    pub other_bone: Vec<f32>,
+    /// Probability of intervertebral disc; all zero when the model has no such class.
+    pub disc: Vec<f32>,
+    /// Vertebra probability that separates in from out.
+    pub threshold: f32,
+}
+
+impl Semantic {
+    /// Runs a network over the whole CT.
+    ///
+    /// # Errors
+    /// [`SegmentError`] when a grid cannot be made or the network refuses.
+    pub fn from_network(ct: &Volume, model: &Model, device: &Cpu, progress: &mut dyn Progress) -> Result<Self, SegmentError> {
+        progress.stage("resample");
+        let p = &model.card.preprocessing;
+        let (low, high) = ct.grid.bounds();
+        let grid = preprocess::cover(low.to_array(), high.to_array(), p.spacing_mm)?;
+        let hu = preprocess::resample_ct(ct, &grid, p.padding_hu)?;
+        progress.stage("network");
+        let mut fields = sliding::probabilities(model, device, &hu, dims(&grid), progress)?;
+        let mut take = |name: &str| match model.class(name).and_then(|class| fields.get_mut(class)) {
+            Some(field) => std::mem::take(field),
+            None => vec![0.0; grid.len()],
+        };
+        let (vertebra, other_bone, disc) = (take("vertebra"), take("other_bone"), take("disc"));
+        Ok(Self { grid, vertebra, other_bone, disc, threshold: model.card.vertebra_threshold })
+    }
+
+    /// The same on another grid, linear.
+    ///
+    /// # Errors
+    /// [`SegmentError::Kernel`] when the data does not fit its grid.
+    pub fn on(&self, grid: &Grid) -> Result<Self, SegmentError> {
+        let moved = |field: &[f32]| preprocess::resample_field(field, &self.grid, grid, 0.0);
+        Ok(Self {
+            grid: grid.clone(),
+            vertebra: moved(&self.vertebra)?,
+            other_bone: moved(&self.other_bone)?,
+            disc: moved(&self.disc)?,
+            threshold: self.threshold,
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! The processor as a [`Device`]: every operation in f32, on a rayon pool,
+//! with AVX2+FMA where the processor has it and portable code elsewhere.
+//!
+//! It is the reference the other devices are tested against.
+
+mod conv3d;
+mod conv_transpose3d;
+mod instance_norm;
+mod panel;
+mod pointwise;
+mod region;
+mod simd;
+
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::device::Device;
+use crate::error::OpError;
+use crate::tensor::Tensor;
+use crate::weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
+
+pub use conv_transpose3d::PackedConvTranspose3d;
+pub use conv3d::PackedConv3d;
+pub(crate) use simd::Simd;
+
+/// The processor. Cheap to clone; clones share the threads.
+#[derive(Debug, Clone)]
+pub struct Cpu {
+    pool: Option<Arc<ThreadPool>>,
+    simd: Simd,
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cpu {
+    /// All threads of rayon's global pool and the best instructions found.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { pool: None, simd: Simd::detect() }
+    }
+
+    /// A pool of its own with `threads` threads (0: one per core), so that
+    /// a network leaves cores to the navigation loop.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when the threads cannot be started.
+    pub fn with_threads(threads: usize) -> Result<Self, OpError> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("kernels-{index}"))
+            .build()
+            .map_err(|error| OpError::Device { device: "CPU", reason: error.to_string() })?;
+        Ok(Self { pool: Some(Arc::new(pool)), simd: Simd::detect() })
+    }
+
+    /// The same device without SIMD instructions: what other processors run,
+    /// and what the SIMD code is tested against.
+    #[must_use]
+    pub fn portable(mut self) -> Self {
+        self.simd = Simd::Portable;
+        self
+    }
+
+    /// Runs `work` on this device's threads. The free functions of this crate
+    /// ([`crate::resample`], [`crate::distance_transform`], ...) use the
+    /// threads of the pool they are called in.
+    ///
+    /// ```
+    /// let cpu = kernels::Cpu::with_threads(1)?;
+    /// assert_eq!(cpu.install(rayon::current_num_threads), 1);
+    /// # Ok::<(), kernels::OpError>(())
+    /// ```
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// Threads its operations run on.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads())
+    }
+}
+
+impl Device for Cpu {
+    type Tensor = Tensor;
+    type Conv3d = PackedConv3d;
+    type ConvTranspose3d = PackedConvTranspose3d;
+    type Norm = NormWeights;
+
+    fn description(&self) -> String {
+        let threads = self.threads();
+        let plural = if threads == 1 { "" } else { "s" };
+        format!("CPU, {threads} thread{plural}, {}", self.simd.name())
+    }
+
+    fn upload(&self, tensor: &Tensor) -> Result<Tensor, OpError> {
+        Ok(tensor.clone())
+    }
+
+    fn download(&self, tensor: Tensor) -> Result<Tensor, OpError> {
+        Ok(tensor)
+    }
+
+    fn prepare_conv3d(&self, weights: &Conv3dWeights) -> Result<PackedConv3d, OpError> {
+        Ok(PackedConv3d::new(weights))
+    }
+
+    fn prepare_conv_transpose3d(&self, weights: &ConvTranspose3dWeights) -> Result<PackedConvTranspose3d, OpError> {
+        Ok(PackedConvTranspose3d::new(weights))
+    }
+
+    fn prepare_norm(&self, weights: &NormWeights) -> Result<NormWeights, OpError> {
+        Ok(weights.clone())
+    }
+
+    fn conv3d(&self, input: &Tensor, layer: &PackedConv3d) -> Result<Tensor, OpError> {
+        self.install(|| conv3d::conv3d(self.simd, input, layer))
+    }
+
+    fn conv_transpose3d(&self, input: &Tensor, layer: &PackedConvTranspose3d) -> Result<Tensor, OpError> {
+        self.install(|| conv_transpose3d::conv_transpose3d(self.simd, input, layer))
+    }
+
+    fn instance_norm_leaky_relu(&self, input: Tensor, norm: &NormWeights) -> Result<Tensor, OpError> {
+        self.install(|| instance_norm::instance_norm_leaky_relu(input, norm))
+    }
+
+    fn concat_channels(&self, first: &Tensor, second: &Tensor) -> Result<Tensor, OpError> {
+        self.install(|| pointwise::concat_channels(first, second))
+    }
+
+    fn softmax_channels(&self, input: Tensor) -> Result<Tensor, OpError> {
+        Ok(self.install(|| pointwise::softmax_channels(input)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_tells_threads_and_instructions() {
+        let cpu = Cpu::with_threads(3).map(Cpu::portable);
+        assert_eq!(cpu.map(|c| c.description()), Ok("CPU, 3 threads, portable".to_owned()));
+    }
+}

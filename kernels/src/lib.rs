@@ -1,0 +1,44 @@
+//! Devices and the numeric operations SpineNav runs on them.
+//!
+//! Promises: every operation gives the same bits for any number of threads,
+//! refuses impossible shapes with an error that names the operation and the
+//! shapes, and never reads outside its buffers. This is the only crate of the
+//! workspace with `unsafe` (the SIMD code in `cpu::simd`).
+//!
+//! Does not promise: the same bits on different devices; there the tests
+//! bound the difference. Nothing here knows files, patients or frames: grids
+//! are slices with dimensions `[z, y, x]` (x fastest), and the caller owns
+//! their meaning.
+//!
+//! | module | what it holds | who calls it |
+//! |---|---|---|
+//! | [`device`], [`cpu`] | the [`Device`] trait, its operations, and [`Cpu`] | [`network`] |
+//! | [`tensor`], [`weights`] | `[channels, depth, height, width]` data and checked layer weights | [`network`], `engine::segment` |
+//! | [`network`] | [`CompactUnet`] from a safetensors buffer | `engine::segment` |
+//! | [`resample`], [`gaussian`] | grids into other grids | `engine::volume` |
+//! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
+
+pub mod components;
+pub mod cpu;
+pub mod device;
+pub mod distance;
+pub mod error;
+pub mod gaussian;
+mod grid;
+pub mod morphology;
+pub mod network;
+pub mod resample;
+pub mod tensor;
+pub mod weights;
+
+pub use components::{Components, Connectivity, connected_components};
+pub use cpu::Cpu;
+pub use device::Device;
+pub use distance::distance_transform;
+pub use error::{GridError, OpError};
+pub use gaussian::{antialias_sigma, gaussian_blur};
+pub use morphology::{dilate_mm, erode_mm};
+pub use network::{Architecture, CompactUnet, NetworkError};
+pub use resample::{Interpolation, Voxel, resample};
+pub use tensor::Tensor;
+pub use weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};

@@ -1,0 +1,2 @@
+//! SpineNav.
+fn main() { bevy::prelude::App::new(); }
