@@ -42,7 +42,7 @@ def discs_of(labels: np.ndarray, order, spacing_mm) -> np.ndarray:
     """All discs between consecutive entries of `order` (labels from cranial to caudal)."""
     discs = np.zeros(labels.shape, bool)
     margin = np.ceil(4.0 / np.asarray(spacing_mm)).astype(int)
-    boxes = ndi.find_objects(labels)
+    boxes = ndi.find_objects(labels, max_label=int(max(order)))
     for above, below in zip(order[:-1], order[1:]):
         if boxes[above - 1] is None or boxes[below - 1] is None:
             continue

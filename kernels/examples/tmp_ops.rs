@@ -43,6 +43,9 @@ fn main() {
     let m = [[0.9, 0.1, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0], [0.0, 0.0, 0.9, 0.0]];
     t("linear 13Mvox", || resample(&ct, dims, &m, dims, Interpolation::Linear, 0.0).unwrap());
     t("nearest 13Mvox", || resample(&ct, dims, &m, dims, Interpolation::Nearest, 0.0).unwrap());
+    let al = [[0.9, 0.0, 0.0, 0.0], [0.0, 0.9, 0.0, 0.0], [0.0, 0.0, 0.9, 0.0]];
+    t("aligned linear", || resample(&ct, dims, &al, dims, Interpolation::Linear, 0.0).unwrap());
+    t("aligned nearest", || resample(&ct, dims, &al, dims, Interpolation::Nearest, 0.0).unwrap());
     let lab: Vec<u8> = (0..nv).map(|i| (i % 7) as u8).collect();
     t("nearest u8 13Mvox", || resample(&lab, dims, &m, dims, Interpolation::Nearest, 0).unwrap());
     let mask: Vec<bool> = (0..nv)

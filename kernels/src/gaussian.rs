@@ -133,7 +133,6 @@ fn add_scaled(to: &mut [f32], from: &[f32], weight: f32) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

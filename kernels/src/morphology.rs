@@ -66,7 +66,6 @@ fn within(squared_mm: &[f32], radius_mm: f64) -> Vec<bool> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

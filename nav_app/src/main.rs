@@ -1,2 +1,29 @@
-//! SpineNav.
-fn main() { bevy::prelude::App::new(); }
+//! The `spinenav` program: command line and scene. Computes no pose itself.
+//!
+//! `docs/architecture.md` shows where it stands; `cli` lists the commands.
+
+mod assets;
+mod cli;
+mod commands;
+mod failure;
+mod report;
+mod scene;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    report::start_logging(arguments.verbose, arguments.quiet);
+    match commands::run(&arguments) {
+        Ok(output) => {
+            report::print_output(&output, arguments.json);
+            ExitCode::from(output.exit_status())
+        }
+        Err(failure) => {
+            report::print_failure(&failure, arguments.json);
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}

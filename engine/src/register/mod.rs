@@ -1,1 +1,3 @@
-//! register.
+//! Registration of the patient to the CT.
+
+pub mod random;

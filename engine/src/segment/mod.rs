@@ -10,6 +10,7 @@ mod confidence;
 mod curve;
 mod instances;
 mod levels;
+pub mod metrics;
 mod model;
 mod pipeline;
 mod preprocess;

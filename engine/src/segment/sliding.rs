@@ -51,7 +51,7 @@ pub fn probabilities(
                     let scaled = window.iter().map(|v| (v.clamp(p.clamp_hu[0], p.clamp_hu[1]) - p.offset_hu) / p.scale_hu);
                     let input = Tensor::new([1, patch[0], patch[1], patch[2]], scaled.collect())?;
                     let logits = model.network.forward(device, &input)?;
-                    Some(device.download(&device.softmax(&device.upload(&logits)?)?)?)
+                    Some(device.download(device.softmax_channels(device.upload(&logits)?)?)?)
                 } else {
                     None
                 };

@@ -76,7 +76,8 @@ fn cell_case(pattern: usize) -> CellCase {
 fn polygons(pattern: usize) -> Vec<Vec<usize>> {
     let is_inside = |corner: usize| pattern >> corner & 1 == 1;
     // Around a face, each run of inside corners is cut off by one segment,
-    // from the edge that enters the run to the edge that leaves it.
+    // from the edge that enters the run to the edge that leaves it; the next
+    // face at that edge takes the polygon on.
     let mut next = [usize::MAX; EDGES];
     for face in FACES {
         let corner = |i: usize| face[i % 4];
@@ -85,7 +86,7 @@ fn polygons(pattern: usize) -> Vec<Vec<usize>> {
                 continue;
             }
             let leave = (i + 1..i + 4).find(|&k| !is_inside(corner(k + 1))).unwrap_or(i + 1);
-            next[edge_between(corner(leave), corner(leave + 1))] = edge_between(corner(i), corner(i + 1));
+            next[edge_between(corner(i), corner(i + 1))] = edge_between(corner(leave), corner(leave + 1));
         }
     }
     let mut loops = Vec::new();

@@ -1,0 +1,83 @@
+"""Writes weights (safetensors, f32) and their card (JSON), each by an atomic rename."""
+
+import argparse
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from network import CHANNELS, CompactUNet
+from tissues import CLASSES
+
+NAME = "compact-spine"
+TRAINING_DATA = [
+    {
+        "name": "LIDC-IDRI-0001 (TCIA)",
+        "licence": "CC BY 3.0",
+        "seen": "label map (TotalSegmentator v2 output) and, in about a sixth of the patches, the image",
+    },
+    {"name": "VerSe verse004, verse010, gl003, gl017 (manual masks)", "licence": "CC BY-SA 4.0", "seen": "label maps"},
+    {"name": "HuBMAP Visible Human pelvis (male, female)", "licence": "CC BY 4.0", "seen": "voxelised meshes"},
+]
+
+
+def card(training: dict, threshold: float, measured: list, known_failures: list) -> dict:
+    """Everything a loader and a reader need; the checksum is added on writing."""
+    return {
+        "name": NAME,
+        "version": "0.1.0",
+        "architecture": {"kind": "compact-unet", "channels": list(CHANNELS), "inputs": 1, "classes": CLASSES},
+        "preprocessing": {
+            "axes": "LPS",
+            "spacing_mm": 2.5,
+            "patch_voxels": [64, 64, 64],
+            "clamp_hu": [-1000, 1500],
+            "offset_hu": 100,
+            "scale_hu": 400,
+            "padding_hu": -1000,
+        },
+        "vertebra_threshold": threshold,
+        "licence": "CC BY-SA 4.0; name the sources under training_data",
+        "training_data": TRAINING_DATA,
+        "training": training,
+        "measured": measured,
+        "known_failures": known_failures,
+    }
+
+
+def export(state: dict, details: dict, folder: Path) -> None:
+    """Weights first, card second: a card never names a file that is not yet there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, description = folder / f"{NAME}.safetensors", folder / f"{NAME}.json"
+    fresh = weights.with_suffix(".safetensors.new")
+    save_file({k: v.detach().float().contiguous() for k, v in state.items()}, fresh)
+    checksum = hashlib.sha256(fresh.read_bytes()).hexdigest()
+    os.replace(fresh, weights)
+    fresh = description.with_suffix(".json.new")
+    fresh.write_text(json.dumps({**details, "sha256": checksum}, indent=2) + "\n")
+    os.replace(fresh, description)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="written by train.py")
+    parser.add_argument("--report", type=Path, help="JSON with threshold, measured, known_failures")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    checkpoint = torch.load(options.checkpoint, weights_only=True)
+    CompactUNet().load_state_dict(checkpoint["ema"])
+    report = json.loads(options.report.read_text()) if options.report else {}
+    details = card(
+        checkpoint["training"],
+        report.get("threshold", 0.5),
+        report.get("measured", []),
+        report.get("known_failures", []),
+    )
+    export(checkpoint["ema"], details, options.out)
+
+
+if __name__ == "__main__":
+    main()

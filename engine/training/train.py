@@ -1,0 +1,234 @@
+"""Trains the compact network on synthetic patches until a wall-clock deadline.
+
+The learning rate follows elapsed time, so the cosine is complete when the
+deadline comes. Patches are made in a worker process; the first part of the
+time uses 48^3 patches, the rest 64^3.
+"""
+
+import argparse
+import datetime
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.multiprocessing as mp
+
+import export
+from network import CompactUNet, normalise
+from scene import Scene
+from synth import CLASS_TABLE, sample
+from tissues import CLASSES
+
+SCENE_WEIGHTS = {"chest": 0.36, "gl003": 0.12, "gl017": 0.12}
+OTHER_SCENES_WEIGHT = 0.40
+PEAK_RATE, FLOOR_SHARE, WARM_STEPS = 1.5e-3, 0.01, 60
+EMA_DECAY = 0.998
+SMALL_EDGE, LARGE_EDGE = 48, 64
+VALIDATION_SEED = 990_001
+
+
+def load_scenes(folder: Path):
+    """Scenes and the probability of drawing each."""
+    scenes = [Scene(f) for f in sorted(folder.iterdir()) if (f / "scene.json").exists()]
+    others = sum(s.name not in SCENE_WEIGHTS for s in scenes)
+    weights = np.array([SCENE_WEIGHTS.get(s.name, OTHER_SCENES_WEIGHT / max(1, others)) for s in scenes])
+    return scenes, weights / weights.sum()
+
+
+def make_patches(folder, seed, edge, queue):
+    """Worker: fills the queue with (input, target) for ever; `edge` may change while it runs."""
+    torch.set_num_threads(1)
+    scenes, weights = load_scenes(folder)
+    rng = np.random.default_rng(seed)
+    while True:
+        size = edge.value
+        hu, target = sample(rng, scenes[rng.choice(len(scenes), p=weights)], size)
+        queue.put((normalise(hu).numpy(), target.to(torch.uint8).numpy()))
+
+
+def validation_patches(folder, count=12):
+    """Fixed synthetic patches (one stream, never trained on) and plain crops of the real chest CT."""
+    scenes, weights = load_scenes(folder)
+    rng = np.random.default_rng(VALIDATION_SEED)
+    synthetic = [sample(rng, scenes[i % len(scenes)], LARGE_EDGE, allow_real=False) for i in range(count)]
+    chest = next(s for s in scenes if s.image_hu is not None)
+    crops = [_plain_crop(chest, share) for share in np.linspace(0.1, 0.9, 5)]
+    return {"synthetic": synthetic, "real_chest": crops}
+
+
+def _plain_crop(scene, share):
+    """An undeformed crop centred on a vertebra at `share` of the way along the spine."""
+    spine = np.stack([scene.centres[n].mean(0) for n in sorted(scene.centres) if 27 <= n <= 50])
+    centre = torch.tensor(spine[int(share * (len(spine) - 1))] * scene.spacing_mm, dtype=torch.float32)
+    line = (torch.arange(LARGE_EDGE).float() - (LARGE_EDGE - 1) / 2) * 2.5
+    points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1) + centre
+    tissue, inside = scene.nearest(scene.tissue, points)
+    hu = torch.where(inside, scene.linear(scene.image_hu, points), torch.tensor(-1000.0))
+    return hu, CLASS_TABLE[tissue.long() * inside]
+
+
+def loss_of(logits, target):
+    """Cross-entropy plus soft Dice over the foreground classes present."""
+    log_p = logits.float().log_softmax(1)
+    truth = torch.nn.functional.one_hot(target, len(CLASSES)).movedim(-1, 1).float()
+    entropy = -(log_p * truth).sum(1).mean()
+    p = log_p.exp()
+    overlap, size = (p * truth).sum((0, 2, 3, 4)), (p + truth).sum((0, 2, 3, 4))
+    present = truth.sum((0, 2, 3, 4))[1:] > 20
+    dice = 1 - (2 * overlap + 1) / (size + 1)
+    return 0.5 * entropy + 0.5 * (dice[1:][present].mean() if present.any() else 0.0)
+
+
+@torch.no_grad()
+def validate(state, patches):
+    """Dice of each foreground class, pooled over each group of patches."""
+    network = CompactUNet().eval().to(memory_format=torch.channels_last_3d)
+    network.load_state_dict(state)
+    result = {}
+    for group, pairs in patches.items():
+        hits, sizes = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
+        for hu, target in pairs:
+            guess = network(normalise(hu)[None, None]).argmax(1)[0]
+            for number in range(len(CLASSES)):
+                a, b = guess == number, target == number
+                hits[number] += float((a & b).sum())
+                sizes[number] += float(a.sum() + b.sum())
+        dice = 2 * hits / np.maximum(sizes, 1)
+        result[group] = {name: round(d, 4) for name, d in zip(CLASSES[1:], dice[1:])}
+    return result
+
+
+def learning_rate(share, step):
+    """Warm-up by steps, cosine by the share of time spent."""
+    cosine = FLOOR_SHARE + (1 - FLOOR_SHARE) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_STEPS) * cosine
+
+
+class Run:
+    """Network, moving average, optimiser and the clock of one training run."""
+
+    def __init__(self, options):
+        torch.manual_seed(options.seed)
+        self.options = options
+        self.network = CompactUNet().to(memory_format=torch.channels_last_3d)
+        self.ema = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=PEAK_RATE, weight_decay=1e-4)
+        self.step, self.start, self.deadline = 0, time.time(), _deadline(options)
+        checkpoint = options.out / "last.pt"
+        if options.resume and checkpoint.exists():
+            saved = torch.load(checkpoint, weights_only=True)
+            self.network.load_state_dict(saved["network"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.ema, self.step, self.start = saved["ema"], saved["step"], saved["start"]
+
+    @property
+    def share(self):
+        return (time.time() - self.start) / (self.deadline - self.start)
+
+    def train_on(self, values, target):
+        rate = learning_rate(self.share, self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        x = torch.from_numpy(values)[None, None].contiguous(memory_format=torch.channels_last_3d)
+        loss = loss_of(self.network(x), torch.from_numpy(target).long()[None])
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        for key, value in self.network.state_dict().items():
+            self.ema[key].lerp_(value, 1 - decay)
+        self.step += 1
+        return float(loss.detach())
+
+    def facts(self):
+        return {
+            "steps": self.step,
+            "batch": 1,
+            "seed": self.options.seed,
+            "minutes": round((time.time() - self.start) / 60, 1),
+            "machine": f"{torch.get_num_threads()} x86-64 cores with AVX2, f32, PyTorch {torch.__version__}",
+            "optimiser": f"AdamW, peak rate {PEAK_RATE}, cosine over time; moving average {EMA_DECAY}",
+        }
+
+    def save(self):
+        path = self.options.out / "last.pt"
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "ema": self.ema,
+                "step": self.step,
+                "start": self.start,
+                "training": self.facts(),
+            },
+            path.with_suffix(".new"),
+        )
+        path.with_suffix(".new").replace(path)
+        if self.options.export:
+            note = ["snapshot of a running training; not measured"]
+            export.export(self.ema, export.card(self.facts(), 0.5, [], note), self.options.export)
+
+
+def _deadline(options):
+    if options.minutes:
+        return time.time() + 60 * options.minutes
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hour, minute = map(int, options.deadline.split(":"))
+    return now.replace(hour=hour, minute=minute, second=0).timestamp()
+
+
+def train(options):
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    run = Run(options)
+    patches = validation_patches(options.scenes)
+    context = mp.get_context("spawn")
+    queue, edge = context.Queue(maxsize=6), context.Value("i", SMALL_EDGE)
+    seed = options.seed + 7919 * run.step
+    worker = context.Process(target=make_patches, args=(options.scenes, seed, edge, queue), daemon=True)
+    worker.start()
+    log = open(options.out / "log.jsonl", "a", buffering=1)
+    recent, next_check, waited, worked = [], time.time() + 60 * options.check_minutes, 0.0, 0.0
+    while run.share < 1:
+        edge.value = SMALL_EDGE if run.share < options.small_share else LARGE_EDGE
+        begin = time.time()
+        values, target = queue.get()
+        arrived = time.time()
+        recent.append(run.train_on(values, target))
+        waited, worked = waited + arrived - begin, worked + time.time() - arrived
+        if run.step == 300:
+            run.save()
+        if run.step % 25 == 0:
+            seconds = {"wait_s": round(waited / 25, 2), "step_s": round(worked / 25, 2)}
+            log.write(json.dumps({"step": run.step, "share": run.share, "loss": float(np.mean(recent)), **seconds}) + "\n")
+            recent, waited, worked = [], 0.0, 0.0
+        if time.time() > next_check:
+            run.save()
+            log.write(json.dumps({"step": run.step, "share": run.share, "dice": validate(run.ema, patches)}) + "\n")
+            next_check = time.time() + 60 * options.check_minutes
+    worker.terminate()
+    run.save()
+    log.write(json.dumps({"step": run.step, "share": 1.0, "dice": validate(run.ema, patches)}) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", type=Path, required=True, help="written by prepare.py")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoints and log")
+    parser.add_argument("--export", type=Path, help="folder that receives weights at every check")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, help="length of the run")
+    parser.add_argument("--deadline", help="HH:MM UTC today, instead of --minutes")
+    parser.add_argument("--small-share", type=float, default=0.35, help="share of the time on 48^3 patches")
+    parser.add_argument("--check-minutes", type=float, default=8.0)
+    parser.add_argument("--resume", action="store_true")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+//! `export`: a segmented case for other programs.
+
+use engine::io::{self, Limits};
+use engine::level::Level;
+use engine::surface;
+use serde_json::json;
+
+use crate::cli::{ExportArguments, ExportFormat};
+use crate::failure::{Blame, Failure};
+use crate::report::Output;
+
+/// Runs the command.
+pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
+    let path = if options.case.is_dir() { options.case.join("labels.nii.gz") } else { options.case.clone() };
+    if !path.exists() {
+        let what = format!("{} does not exist; export needs a folder written by `segment`, or a label map", path.display());
+        return Err(Failure::BadInput(anyhow::anyhow!(what)));
+    }
+    let labels = io::read_labels(&path, &Limits::default()).bad_input()?.value;
+    std::fs::create_dir_all(&options.out).bad_input()?;
+    let mut files = Vec::new();
+    match options.format {
+        ExportFormat::Nifti => {
+            let file = options.out.join("labels.nii.gz");
+            io::nifti::write_labels(&file, &labels).internal()?;
+            files.push(file);
+        }
+        ExportFormat::Stl => {
+            for (number, mesh) in surface::from_labels(&labels.labels, &labels.grid) {
+                let name = Level::from_number(number).map_or_else(|| format!("label-{number}"), |level| level.to_string());
+                let file = options.out.join(format!("{name}.stl"));
+                io::stl::write(&file, &mesh).internal()?;
+                files.push(file);
+            }
+        }
+    }
+    let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+    if files.is_empty() {
+        return Err(Failure::BadInput(anyhow::anyhow!("{} holds no labelled voxel", path.display())));
+    }
+    Ok(Output { json: json!({ "files": files }), text: files.join("\n"), is_refused: false })
+}

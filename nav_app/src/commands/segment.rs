@@ -1,0 +1,126 @@
+//! `segment`: a CT into labels, confidences and surfaces.
+
+use std::path::Path;
+
+use engine::case::Case;
+use engine::io::{self, Limits};
+use engine::segment::metrics::{Comparison, compare};
+use engine::segment::{self, Progress, SegmentError};
+use kernels::Device;
+use serde_json::{Value, json};
+
+use crate::cli::SegmentArguments;
+use crate::failure::{Blame, Failure};
+use crate::report::{Output, Stages, stage_table};
+
+/// Runs the command.
+pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
+    let device = super::device(options.device)?;
+    let method = super::method(&options.model, &device)?;
+    let mut stages = Stages::new(quiet);
+    stages.stage("read");
+    let loaded = io::read_ct(&options.ct, &Limits::default()).bad_input()?;
+    let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let case = segment_ct(loaded.value, &method, &device, &mut stages)?;
+    stages.stage("write");
+    let files = write_case(&case, &options.out)?;
+    let comparison = match &options.truth {
+        Some(path) => {
+            stages.stage("compare");
+            let truth = io::read_labels(path, &Limits::default()).bad_input()?;
+            warnings.extend(truth.warnings.iter().map(ToString::to_string));
+            Some(compare(&case.labels, &truth.value).bad_input()?)
+        }
+        None => None,
+    };
+    let (stages, total_ms) = stages.finish();
+    let mut json = json!({
+        "stages": stages,
+        "total_ms": total_ms,
+        "device": device.description(),
+        "model": options.model,
+        "vertebrae": vertebrae_json(&case),
+        "levels_are_anchored": case.levels_are_anchored,
+        "warnings": warnings,
+        "files": files,
+    });
+    if let Some(comparison) = &comparison {
+        add_comparison(&mut json, comparison);
+    }
+    let text = format!(
+        "{}{}\n{}{}\nWritten to {}",
+        warnings.iter().map(|w| format!("Warning: {w}\n")).collect::<String>(),
+        vertebrae_table(&case),
+        stage_table(&stages, total_ms),
+        comparison.as_ref().map_or(String::new(), |c| format!("\nDice: all vertebrae {:.3}, mean a level {:.3}", c.column.dice, c.dice_mean)),
+        options.out.display()
+    );
+    Ok(Output { json, text, is_refused: false })
+}
+
+/// Segments and sorts the errors by whose fault they are.
+pub fn segment_ct(
+    ct: engine::volume::Volume,
+    method: &segment::Method,
+    device: &kernels::Cpu,
+    progress: &mut dyn Progress,
+) -> Result<Case, Failure> {
+    segment::segment(ct, method, device, progress).map_err(|error| match error {
+        SegmentError::NoSpine { .. } | SegmentError::Grid(_) => Failure::BadInput(error.into()),
+        other => Failure::Internal(other.into()),
+    })
+}
+
+/// Writes labels.nii.gz, confidence.json and one STL a vertebra.
+pub fn write_case(case: &Case, folder: &Path) -> Result<Vec<String>, Failure> {
+    std::fs::create_dir_all(folder).map_err(|e| anyhow::anyhow!("cannot create {}: {e}", folder.display())).bad_input()?;
+    let mut files = vec![folder.join("labels.nii.gz"), folder.join("confidence.json")];
+    io::nifti::write_labels(&files[0], &case.labels).internal()?;
+    let confidence = json!({ "vertebrae": vertebrae_json(case), "levels_are_anchored": case.levels_are_anchored });
+    std::fs::write(&files[1], format!("{confidence:#}\n")).internal()?;
+    for vertebra in &case.vertebrae {
+        let path = folder.join(format!("{}.stl", vertebra.level));
+        io::stl::write(&path, &vertebra.mesh).internal()?;
+        files.push(path);
+    }
+    Ok(files.iter().map(|f| f.display().to_string()).collect())
+}
+
+/// The vertebrae for machines.
+pub fn vertebrae_json(case: &Case) -> Value {
+    let one = |v: &engine::case::Vertebra| {
+        json!({
+            "label": v.level.to_string(),
+            "number": v.level.number(),
+            "voxels": v.voxels,
+            "volume_mm3": v.volume_mm3,
+            "confidence": v.confidence,
+            "is_certain": v.confidence >= 0.5,
+            "doubts": v.doubts,
+            "body_centre_mm": v.body_centre.to_array(),
+        })
+    };
+    case.vertebrae.iter().map(one).collect()
+}
+
+/// The vertebrae for people.
+pub fn vertebrae_table(case: &Case) -> String {
+    let row = |v: &engine::case::Vertebra| {
+        let doubts: Vec<String> = v.doubts.iter().map(ToString::to_string).collect();
+        format!("  {:4} {:7.1} cm^3  confidence {:.2}  {}", v.level.to_string(), v.volume_mm3 / 1000.0, v.confidence, doubts.join("; "))
+    };
+    let rows: Vec<String> = case.vertebrae.iter().map(row).collect();
+    format!("{} vertebrae:\n{}", rows.len(), rows.join("\n"))
+}
+
+fn add_comparison(json: &mut Value, comparison: &Comparison) {
+    let by_level = |value: fn(&segment::metrics::Agreement) -> Value| -> Value {
+        comparison.levels.iter().map(|(name, a)| (name.clone(), value(a))).collect::<serde_json::Map<_, _>>().into()
+    };
+    json["dice_mean"] = json!(comparison.dice_mean);
+    json["matched_dice_mean"] = json!(comparison.matched_dice_mean);
+    json["column"] = json!(comparison.column);
+    json["dice"] = by_level(|a| json!(a.dice));
+    json["assd_mm"] = by_level(|a| json!(a.assd_mm));
+    json["hd95_mm"] = by_level(|a| json!(a.hd95_mm));
+}

@@ -1,0 +1,133 @@
+//! What a command says: progress while it runs, its result at the end, logs.
+#![allow(clippy::print_stderr, reason = "errors of a command line program belong on stderr")]
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use engine::segment::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+
+/// What a command that did its job prints.
+#[derive(Debug)]
+pub struct Output {
+    /// For machines: one JSON object.
+    pub json: Value,
+    /// For people: lines of text.
+    pub text: String,
+    /// True when the job was done but its result was refused.
+    pub is_refused: bool,
+}
+
+impl Output {
+    /// 0, or 4 when the result was refused.
+    pub const fn exit_status(&self) -> u8 {
+        if self.is_refused { 4 } else { 0 }
+    }
+}
+
+/// Logs go to standard error; `RUST_LOG` overrides the flags.
+pub fn start_logging(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "info,wgpu_core=warn,wgpu_hal=warn,naga=warn",
+        _ => "debug,wgpu_core=warn,wgpu_hal=warn,naga=warn",
+    };
+    let quiet_graphics = format!("{level},wgpu_hal=error");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet_graphics));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// Prints a result.
+#[allow(clippy::print_stdout, reason = "the result of the program")]
+pub fn print_output(output: &Output, as_json: bool) {
+    if as_json {
+        println!("{:#}", output.json);
+    } else {
+        println!("{}", output.text);
+    }
+}
+
+/// Prints a failure.
+#[allow(clippy::print_stdout, reason = "the result of the program")]
+pub fn print_failure(failure: &Failure, as_json: bool) {
+    eprintln!("spinenav: {failure}");
+    if as_json {
+        println!("{:#}", json!({ "error": { "kind": failure.kind(), "message": failure.to_string() } }));
+    }
+}
+
+/// One finished stage.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: &'static str,
+    /// How long it took, ms.
+    pub ms: f64,
+}
+
+/// Times the stages of a command and shows how far it is: a bar on a
+/// terminal, a line a stage elsewhere, nothing with `--quiet`.
+#[derive(Debug)]
+pub struct Stages {
+    done: Vec<Stage>,
+    current: Option<(&'static str, Instant)>,
+    started: Instant,
+    bar: ProgressBar,
+    prints_lines: bool,
+}
+
+impl Stages {
+    /// Starts the clock.
+    pub fn new(quiet: bool) -> Self {
+        let on_terminal = std::io::stderr().is_terminal();
+        let bar = if on_terminal && !quiet { ProgressBar::new(1000) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:14} [{bar:40}] {percent:>3} %  {elapsed}") {
+            bar.set_style(style);
+        }
+        Self { done: Vec::new(), current: None, started: Instant::now(), bar, prints_lines: !on_terminal && !quiet }
+    }
+
+    /// Ends the current stage.
+    pub fn finish_stage(&mut self) {
+        if let Some((name, since)) = self.current.take() {
+            let ms = since.elapsed().as_secs_f64() * 1e3;
+            if self.prints_lines {
+                eprintln!("{name:14} {ms:9.1} ms");
+            }
+            self.done.push(Stage { name, ms });
+        }
+    }
+
+    /// Ends everything; returns the stages and the total in ms.
+    pub fn finish(mut self) -> (Vec<Stage>, f64) {
+        self.finish_stage();
+        self.bar.finish_and_clear();
+        (std::mem::take(&mut self.done), self.started.elapsed().as_secs_f64() * 1e3)
+    }
+}
+
+impl Progress for Stages {
+    fn stage(&mut self, name: &'static str) {
+        self.finish_stage();
+        self.current = Some((name, Instant::now()));
+        self.bar.reset();
+        self.bar.set_message(name);
+        self.bar.enable_steady_tick(Duration::from_millis(100));
+    }
+
+    fn fraction(&mut self, done: f64) {
+        self.bar.set_position((done.clamp(0.0, 1.0) * 1000.0) as u64);
+    }
+}
+
+/// A table of stages for people.
+pub fn stage_table(stages: &[Stage], total_ms: f64) -> String {
+    let rows: Vec<String> = stages.iter().map(|s| format!("  {:14} {:9.1} ms", s.name, s.ms)).collect();
+    format!("{}\n  {:14} {total_ms:9.1} ms", rows.join("\n"), "total")
+}
