@@ -70,3 +70,14 @@ impl fmt::Display for Level {
         }
     }
 }
+
+/// The levels that occur in a label map's voxels, in numeric order. Numbers
+/// outside 1-28 are no levels and are left out.
+#[must_use]
+pub fn present(labels: &[u8]) -> Vec<Level> {
+    let mut seen = [false; 256];
+    for label in labels {
+        seen[usize::from(*label)] = true;
+    }
+    (1..=28).filter(|n| seen[usize::from(*n)]).filter_map(Level::from_number).collect()
+}

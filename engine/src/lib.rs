@@ -8,6 +8,7 @@ pub mod clock;
 pub mod io;
 pub mod level;
 pub mod register;
+pub mod rehearsal;
 pub mod rt;
 pub mod safety;
 pub mod segment;

@@ -15,11 +15,11 @@ import numpy as np
 from scipy import ndimage as ndi
 
 import surroundings
+from depth import DEPTH_LIMIT_MM, bone_depth
 from discs import discs_of
-from tissues import CLASS_OF_TISSUE, DISC_TISSUE, OTHER_BONE, VERTEBRA, VERTEBRAE, verse_to_tissue
+from paint import SPACING_MM
+from tissues import CLASS_OF_TISSUE, DISC_TISSUE, VERTEBRA, VERTEBRAE, verse_to_tissue
 
-SPACING_MM = 1.25
-DEPTH_LIMIT_MM = 4.0
 MASKS = {
     "verse004": "sub-verse004_seg-vert_msk.nii.gz",
     "verse010": "sub-verse010_seg-vert_msk.nii.gz",
@@ -46,22 +46,6 @@ def resample(array, spacing_mm, order, fill=0):
     return ndi.affine_transform(
         array, ratio, output_shape=shape, order=order, mode="constant", cval=fill, output=array.dtype
     )
-
-
-def bone_depth(labels, spacing_mm):
-    """Signed depth below the nearest surface of each voxel's own bone, in mm."""
-    depth = np.full(labels.shape, -DEPTH_LIMIT_MM, np.float32)
-    margin = np.ceil(DEPTH_LIMIT_MM / np.asarray(spacing_mm)).astype(int)
-    half = 0.5 * float(np.min(spacing_mm))
-    for number, box in enumerate(ndi.find_objects(labels), start=1):
-        if box is None or CLASS_OF_TISSUE[number] not in (VERTEBRA, OTHER_BONE):
-            continue
-        box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(box, margin))
-        inside = labels[box] == number
-        signed = ndi.distance_transform_edt(inside, spacing_mm) - ndi.distance_transform_edt(~inside, spacing_mm)
-        signed -= half * np.sign(signed)
-        np.maximum(depth[box], signed, out=depth[box])
-    return depth
 
 
 def skin_distance(body, spacing_mm):

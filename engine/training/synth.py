@@ -77,7 +77,7 @@ def soft_tissue(rng, scene, tissue, skin_mm, edge):
     fat, muscle = rng.uniform(-125, -60), rng.uniform(15, 85)
     mix = torch.sigmoid((noise_field(rng, edge, int(rng.choice([6, 10, 16])))[0] - rng.uniform(-0.8, 0.8)) * rng.uniform(3, 12))
     filler = muscle + (fat - muscle) * mix
-    deep = rng.uniform(40, 150) if scene.is_bare else rng.uniform(-15, 5)
+    deep = rng.uniform(40, 150) if scene.is_bare else rng.uniform(0, 15)
     skin = deep + rng.uniform(2, 40)
     filler = torch.where(skin_mm > deep, torch.tensor(float(fat)), filler)
     open_space = tissue == 0

@@ -25,7 +25,7 @@ const PATCH: [usize; 3] = [64; 3];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cpu = Cpu::new();
-    println!("{}; {}", machine(), cpu.description());
+    println!("{}; {}; commit {}", machine(), cpu.description(), commit());
     for layer in LAYERS {
         let [inputs, outputs, kernel, stride, side] = layer;
         let weights = noise(inputs * outputs * kernel.pow(3));
@@ -121,4 +121,10 @@ fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name"));
     name.map_or(std::env::consts::ARCH.to_owned(), |name| name.trim_start_matches([' ', '\t', ':']).to_owned())
+}
+
+/// The commit that was measured, where git tells it.
+fn commit() -> String {
+    let git = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    git.map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

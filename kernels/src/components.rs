@@ -1,7 +1,10 @@
 //! Connected parts of a binary mask.
 
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 
+use crate::disjoint_sets::DisjointSets;
 use crate::error::GridError;
 use crate::grid::check_len;
 
@@ -29,9 +32,8 @@ impl Components {
     /// the mask was empty.
     #[must_use]
     pub fn largest(&self) -> Option<u32> {
-        let largest = self.sizes.iter().max()?;
-        let index = self.sizes.iter().position(|size| size == largest)?;
-        u32::try_from(index + 1).ok()
+        let by_size = self.sizes.iter().zip(1_u32..);
+        by_size.max_by_key(|&(size, label)| (size, Reverse(label))).map(|(_, label)| label)
     }
 }
 
@@ -73,10 +75,10 @@ pub fn connected_components(
         run.id = count;
         count += 1;
     }
-    let mut sets = DisjointSets((0..count as u32).collect());
+    let mut sets = DisjointSets::new(count);
     for (index, row) in rows.iter().enumerate() {
         for earlier in earlier_rows(index, height, connectivity) {
-            sets.unite_touching(row, &rows[earlier], connectivity);
+            unite_touching(&mut sets, row, &rows[earlier], connectivity);
         }
     }
     let (labels_of_runs, mut sizes) = sets.number();
@@ -128,56 +130,20 @@ fn earlier_rows(index: usize, height: usize, connectivity: Connectivity) -> impl
     .map(move |(_, back)| index - back)
 }
 
-/// Union-find; the smallest run of a set represents it.
-struct DisjointSets(Vec<u32>);
-
-impl DisjointSets {
-    fn unite_touching(&mut self, row: &[Run], earlier: &[Run], connectivity: Connectivity) {
-        // Diagonal neighbours touch one voxel past the end.
-        let reach = usize::from(connectivity == Connectivity::Corners);
-        let (mut i, mut j) = (0, 0);
-        while let (Some(a), Some(b)) = (row.get(i), earlier.get(j)) {
-            if a.start < b.end + reach && b.start < a.end + reach {
-                self.unite(a.id, b.id);
-            }
-            if a.end < b.end {
-                i += 1;
-            } else {
-                j += 1;
-            }
+/// Unites the runs of two rows that touch, in one sweep over both.
+fn unite_touching(sets: &mut DisjointSets, row: &[Run], earlier: &[Run], connectivity: Connectivity) {
+    // Diagonal neighbours touch one voxel past the end.
+    let reach = usize::from(connectivity == Connectivity::Corners);
+    let (mut i, mut j) = (0, 0);
+    while let (Some(a), Some(b)) = (row.get(i), earlier.get(j)) {
+        if a.start < b.end + reach && b.start < a.end + reach {
+            sets.unite(a.id, b.id);
         }
-    }
-
-    fn find(&mut self, run: usize) -> usize {
-        let mut root = run;
-        while self.0[root] as usize != root {
-            // Path halving.
-            self.0[root] = self.0[self.0[root] as usize];
-            root = self.0[root] as usize;
+        if a.end < b.end {
+            i += 1;
+        } else {
+            j += 1;
         }
-        root
-    }
-
-    fn unite(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.find(a), self.find(b));
-        // Run numbers fit u32: there are no more runs than voxels.
-        self.0[a.max(b)] = a.min(b) as u32;
-    }
-
-    /// Labels from 1 in the order of the smallest runs, and a zero per label.
-    fn number(mut self) -> (Vec<u32>, Vec<usize>) {
-        let mut labels = vec![0; self.0.len()];
-        let mut sizes = Vec::new();
-        for run in 0..labels.len() {
-            let root = self.find(run);
-            if root == run {
-                sizes.push(0);
-                labels[run] = sizes.len() as u32;
-            } else {
-                labels[run] = labels[root];
-            }
-        }
-        (labels, sizes)
     }
 }
 
@@ -238,8 +204,7 @@ mod tests {
 
     #[test]
     fn a_corner_connects_only_when_asked() {
-        let mut mask = [false; 8];
-        (mask[0], mask[7]) = (true, true);
+        let mask = [true, false, false, false, false, false, false, true];
         let parts = |c| connected_components(&mask, [2, 2, 2], c).unwrap().sizes;
         assert_eq!(parts(Connectivity::Faces), [1, 1]);
         assert_eq!(parts(Connectivity::Corners), [2]);

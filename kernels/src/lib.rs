@@ -15,12 +15,13 @@
 //! | [`device`], [`cpu`] | the [`Device`] trait, its operations, and [`Cpu`] | [`network`] |
 //! | [`tensor`], [`weights`] | `[channels, depth, height, width]` data and checked layer weights | [`network`], `engine::segment` |
 //! | [`network`] | [`CompactUnet`] from a safetensors buffer | `engine::segment` |
-//! | [`resample`], [`gaussian`] | grids into other grids | `engine::volume` |
+//! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 
 pub mod components;
 pub mod cpu;
 pub mod device;
+mod disjoint_sets;
 pub mod distance;
 pub mod error;
 pub mod gaussian;

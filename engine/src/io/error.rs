@@ -131,6 +131,9 @@ pub enum Problem {
         /// Its value.
         value: f64,
     },
+    /// Labels in a format other than NIfTI.
+    #[error("labels are read from .nii or .nii.gz only; convert the DICOM segmentation to NIfTI")]
+    LabelsNotNifti,
     /// A DICOM file could not be parsed or decoded.
     #[error("the DICOM file cannot be {doing}: {reason}")]
     Dicom {

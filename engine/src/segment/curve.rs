@@ -2,7 +2,8 @@
 //!
 //! Vertebral bodies and discs are the thickest part of the column, so in every
 //! axial slice the voxel deepest inside marks the body; dynamic programming
-//! joins these marks into one smooth curve.
+//! joins these marks into one smooth curve. Depth is measured within the slice,
+//! so that a scan that ends inside a body does not push the curve out of it.
 
 use geom::{Ct, Point, Vector, Voxel};
 use kernels::distance_transform;
@@ -14,6 +15,9 @@ use crate::volume::Grid;
 /// A voxel must lie this deep inside the column to mark a body, mm. Processes
 /// and laminae stay below it.
 const MIN_DEPTH_MM: f32 = 5.0;
+
+/// Distance between slices that keeps each distance transform in its slice.
+const SLICES_APART_MM: f64 = 1e4;
 
 /// Candidates are taken every so many voxels of a slice.
 const STRIDE: usize = 2;
@@ -53,7 +57,7 @@ impl SpineCurve {
     pub fn find(column: &[bool], grid: &Grid) -> Result<Option<Self>, SegmentError> {
         let [x, y, z] = grid.spacing_mm();
         let outside: Vec<bool> = column.iter().map(|v| !v).collect();
-        let squared = distance_transform(&outside, dims(grid), [z, y, x])?;
+        let squared = distance_transform(&outside, dims(grid), [SLICES_APART_MM, y, x])?;
         let path = cheapest_path(&candidates(&squared, grid), x as f32, z as f32);
         if path.len() < 5 {
             return Ok(None);
@@ -99,8 +103,8 @@ fn candidates(squared_mm: &[f32], grid: &Grid) -> Vec<(usize, Vec<Candidate>)> {
         for y in (0..ny).step_by(STRIDE) {
             for x in (0..nx).step_by(STRIDE) {
                 let depth_mm = squared_mm[grid.index([x, y, z])].sqrt();
-                // A slice without background has infinite depth: no column.
-                if depth_mm > MIN_DEPTH_MM && depth_mm.is_finite() {
+                // A slice without background is as deep as the next one is far: no column.
+                if depth_mm > MIN_DEPTH_MM && f64::from(depth_mm) < SLICES_APART_MM {
                     found.push(Candidate { x, y, depth_mm });
                 }
             }

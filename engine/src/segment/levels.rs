@@ -124,9 +124,11 @@ pub fn name(evidence: &[Evidence], bone_below_mm3: f64) -> Naming {
         (Anchor::Assumed, lowest - (count - 1))
     });
     let disagreement = found.map(|(_, other)| other - first).find(|offset| *offset != 0);
-    // Keep the chain inside C1-L6 whatever the evidence said.
+    // Keep the chain inside C1-L6 whatever the evidence said; a chain longer
+    // than a spine loses its end and with it the reader's trust.
     let first = first.min(L6 - (count - 1)).max(1);
-    let levels = (0..count).filter_map(|i| Level::from_number(u8::try_from((first + i).min(L6)).ok()?)).collect();
+    let numbers = (first..=L6).take(evidence.len());
+    let levels = numbers.filter_map(|number| Level::from_number(u8::try_from(number).ok()?)).collect();
     Naming { levels, anchor, disagreement }
 }
 
@@ -183,6 +185,12 @@ mod tests {
     fn a_sixth_lumbar_vertebra_is_not_silently_renamed() {
         let naming = name(&ribs("rrr------"), 60_000.0);
         assert_eq!(naming.disagreement, Some(1));
+    }
+
+    #[test]
+    fn no_level_is_given_twice_even_to_a_chain_longer_than_a_spine() {
+        let naming = name(&ribs(&"-".repeat(40)), 60_000.0);
+        assert_eq!((naming.levels.len(), naming.levels[0].number(), naming.levels[24].number()), (25, 1, 25));
     }
 
     #[test]

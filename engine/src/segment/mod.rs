@@ -20,4 +20,5 @@ mod threshold;
 
 pub use confidence::Doubt;
 pub use model::{Model, ModelCard, ModelError};
-pub use pipeline::{Method, Progress, SegmentError, Silent, segment};
+pub use pipeline::{Method, Progress, SegmentError, Silent, assemble, segment};
+pub use semantic::Semantic;

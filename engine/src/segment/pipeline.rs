@@ -12,7 +12,7 @@ use super::preprocess;
 use super::semantic::Semantic;
 use super::{boundary, threshold};
 use crate::case::{Case, Vertebra};
-use crate::surface::{self, Mesh};
+use crate::surface::{self, MeshSettings};
 use crate::volume::{Grid, GridError, LabelMap, Volume};
 
 /// Voxel edge on which edges are found and vertebrae are split, mm.
@@ -98,8 +98,16 @@ pub fn segment(ct: Volume, method: &Method, device: &Cpu, progress: &mut dyn Pro
             threshold::baseline(&preprocess::resample_ct(&ct, &grid, -1000.0)?, &grid)?
         }
     };
+    assemble(ct, &semantic, progress)
+}
+
+/// From class probabilities to a case: edges, instances, levels, surfaces.
+///
+/// # Errors
+/// As [`segment`].
+pub fn assemble(ct: Volume, semantic: &Semantic, progress: &mut dyn Progress) -> Result<Case, SegmentError> {
     progress.stage("boundary");
-    let fine = semantic.on(&spine_box(&semantic, &ct.grid)?)?;
+    let fine = semantic.on(&spine_box(semantic, &ct.grid)?)?;
     let hu = preprocess::resample_ct(&ct, &fine.grid, -1000.0)?;
     let mut mask = boundary::vertebra_mask(&fine, &hu)?;
     instances::clear_border(&mut mask, &fine.grid);
@@ -124,8 +132,8 @@ pub fn segment(ct: Volume, method: &Method, device: &Cpu, progress: &mut dyn Pro
     let labels = LabelMap { grid: ct.grid.clone(), labels };
 
     progress.stage("surfaces");
-    let meshes = surface::from_labels(&level_labels, &fine.grid);
-    let vertebrae = describe(&curve, &cuts, &naming, &fine, &level_labels, &labels, meshes);
+    let fine_labels = LabelMap { grid: fine.grid.clone(), labels: level_labels };
+    let vertebrae = describe(&curve, &cuts, &naming, &fine, &fine_labels, &labels);
     if vertebrae.is_empty() {
         return Err(SegmentError::NoSpine { found_mm3 });
     }
@@ -169,13 +177,12 @@ fn describe(
     cuts: &Cuts,
     naming: &Naming,
     fine: &Semantic,
-    level_labels: &[u8],
+    fine_labels: &LabelMap,
     labels: &LabelMap,
-    meshes: Vec<(u8, Mesh)>,
 ) -> Vec<Vertebra> {
     let mut counts = [0usize; 256];
     let mut sums = [0f64; 256];
-    for (label, probability) in level_labels.iter().zip(&fine.vertebra) {
+    for (label, probability) in fine_labels.labels.iter().zip(&fine.vertebra) {
         counts[usize::from(*label)] += 1;
         sums[usize::from(*label)] += f64::from(*probability);
     }
@@ -183,7 +190,7 @@ fn describe(
     for label in &labels.labels {
         voxels[usize::from(*label)] += 1;
     }
-    let borders = border_contact(level_labels, fine, labels);
+    let borders = border_contact(fine_labels, labels);
     let evidence: Vec<MaskEvidence> = naming
         .levels
         .iter()
@@ -199,10 +206,14 @@ fn describe(
         })
         .collect();
     let judged = judge(&evidence);
-    let mut meshes: std::collections::HashMap<u8, Mesh> = meshes.into_iter().collect();
+    let numbers: Vec<u8> = naming.levels.iter().map(|level| level.number()).collect();
+    let meshes = surface::from_masks(fine_labels, &numbers, &MeshSettings::default());
     let mut vertebrae = Vec::new();
-    for (i, ((level, mask), (confidence, mut doubts))) in naming.levels.iter().zip(&evidence).zip(judged).enumerate() {
-        let Some(mesh) = meshes.remove(&level.number()).filter(|mesh| !mesh.triangles.is_empty()) else { continue };
+    let known = naming.levels.iter().zip(&evidence).zip(judged).zip(meshes);
+    for (i, (((level, mask), (confidence, mut doubts)), mesh)) in known.enumerate() {
+        if mesh.triangles.is_empty() {
+            continue;
+        }
         match naming.disagreement {
             Some(offset) => doubts.push(Doubt::LevelDisagreement { offset }),
             None if naming.anchor == Anchor::Assumed => doubts.push(Doubt::LevelAssumed),
@@ -223,12 +234,12 @@ fn describe(
 }
 
 /// For each level, whether its mask reaches the first or last voxels of the scan.
-fn border_contact(level_labels: &[u8], fine: &Semantic, labels: &LabelMap) -> [bool; 256] {
+fn border_contact(fine: &LabelMap, labels: &LabelMap) -> [bool; 256] {
     let (low, high) = labels.grid.bounds();
     let (low, high) = (low.to_array(), high.to_array());
     let [nx, ny, _] = fine.grid.size();
     let mut contact = [false; 256];
-    for (i, label) in level_labels.iter().enumerate().filter(|(_, l)| **l != 0) {
+    for (i, label) in fine.labels.iter().enumerate().filter(|(_, l)| **l != 0) {
         let index = [i % nx, i / nx % ny, i / (nx * ny)].map(|v| v as f64);
         let p = fine.grid.to_ct(index.into()).to_array();
         let reach = 1.5 * FINE_MM;

@@ -9,11 +9,13 @@ use crate::volume::Grid;
 /// HU from which a voxel of the smoothed scan counts as bone.
 const BONE_HU: f32 = 200.0;
 
-/// Radius of the opening that cuts ribs from the spine, mm.
-const OPENING_MM: f64 = 3.0;
+/// Radius of the opening that cuts ribs and vessels from the spine, mm.
+const OPENING_MM: f64 = 2.0;
 
-/// Threshold, opening, largest component. Ribs and contrast-filled vessels
-/// that touch the spine stay: this is what a network has to beat.
+/// Threshold, opening, and the part that reaches highest from head to foot:
+/// the heart full of contrast may be larger than the spine, but not longer.
+/// Ribs and vessels that touch the spine stay: this is what a network has to
+/// beat.
 ///
 /// # Errors
 /// [`SegmentError::Kernel`] when the data does not fit the grid.
@@ -24,10 +26,43 @@ pub fn baseline(hu: &[f32], grid: &Grid) -> Result<Semantic, SegmentError> {
     let bone: Vec<bool> = hu.iter().map(|v| *v > BONE_HU).collect();
     let core = erode_mm(&bone, dims, spacing, OPENING_MM)?;
     let components = connected_components(&core, dims, Connectivity::Faces)?;
-    let largest = components.largest().unwrap_or(0);
-    let kept: Vec<bool> = components.labels.iter().map(|l| *l == largest && largest != 0).collect();
+    let longest = longest_part(&components.labels, components.sizes.len(), dims[1] * dims[2]);
+    let kept: Vec<bool> = components.labels.iter().map(|l| Some(*l) == longest).collect();
     let grown = dilate_mm(&kept, dims, spacing, OPENING_MM)?;
     let vertebra = grown.iter().zip(&bone).map(|(g, b)| f32::from(u8::from(*g && *b))).collect();
     let nothing = vec![0.0; hu.len()];
     Ok(Semantic { grid: grid.clone(), vertebra, other_bone: nothing.clone(), disc: nothing, threshold: 0.5 })
+}
+
+/// The label that spans most slices.
+fn longest_part(labels: &[u32], parts: usize, slice: usize) -> Option<u32> {
+    let mut span = vec![(usize::MAX, 0usize); parts + 1];
+    for (i, label) in labels.iter().enumerate().filter(|(_, label)| **label != 0) {
+        let entry = &mut span[*label as usize];
+        *entry = (entry.0.min(i / slice), entry.1.max(i / slice));
+    }
+    let length = |label: &u32| span[*label as usize].1.saturating_sub(span[*label as usize].0);
+    (1..=u32::try_from(parts).unwrap_or(u32::MAX)).max_by_key(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use geom::Point;
+
+    #[test]
+    fn the_longest_bone_is_kept_and_not_the_biggest_bright_thing() {
+        let grid = Grid::axis_aligned([60, 30, 80], [1.0; 3], Point::new(0.0, 0.0, 0.0)).unwrap();
+        let hu: Vec<f32> = (0..grid.len())
+            .map(|i| {
+                let (x, y, z) = (i % 60, i / 60 % 30, i / 1800);
+                let spine = (5..17).contains(&x) && (9..21).contains(&y);
+                let heart = (25..58).contains(&x) && (2..28).contains(&y) && (20..50).contains(&z);
+                if spine || heart { 400.0 } else { 30.0 }
+            })
+            .collect();
+        let found = baseline(&hu, &grid).unwrap();
+        assert_eq!(found.vertebra[grid.index([11, 15, 40])], 1.0);
+        assert_eq!(found.vertebra[grid.index([40, 15, 35])], 0.0);
+    }
 }

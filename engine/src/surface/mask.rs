@@ -50,16 +50,26 @@ pub fn from_mask(map: &LabelMap, label: u8, settings: &MeshSettings) -> Mesh {
 /// Cost: one pass over the map for the boxes, then each label's own box.
 #[must_use]
 pub fn from_masks(map: &LabelMap, labels: &[u8], settings: &MeshSettings) -> Vec<Mesh> {
-    let boxes = label_boxes(map);
-    let one = |&label: &u8| {
-        let found = boxes.get(usize::from(label)).copied().flatten().filter(|_| label != 0);
-        found.map_or_else(Mesh::default, |found| {
-            mesh_crop(&map.grid, found, settings, |index| {
-                map.labels.get(index).map_or(0.0, |&l| if l == label { 1.0 } else { 0.0 })
-            })
-        })
-    };
+    let boxes = label_boxes(&map.labels, &map.grid);
+    let found = |label: u8| boxes.get(usize::from(label)).copied().flatten().filter(|_| label != 0);
+    let one = |&label: &u8| found(label).map_or_else(Mesh::default, |b| mesh_label(&map.labels, &map.grid, label, b, settings));
     labels.par_iter().map(one).collect()
+}
+
+/// The surface of every label but 0 that occurs, lowest first, with the
+/// default settings.
+///
+/// * `labels` - `grid.len()` labels, `[z, y, x]`.
+#[must_use]
+pub fn from_labels(labels: &[u8], grid: &Grid) -> Vec<(u8, Mesh)> {
+    let boxes = label_boxes(labels, grid);
+    let found: Vec<(u8, VoxelBox)> = (0..=u8::MAX).zip(boxes).skip(1).filter_map(|(l, b)| Some((l, b?))).collect();
+    let settings = MeshSettings::default();
+    found.into_par_iter().map(|(label, b)| (label, mesh_label(labels, grid, label, b, &settings))).collect()
+}
+
+fn mesh_label(labels: &[u8], grid: &Grid, label: u8, found: VoxelBox, settings: &MeshSettings) -> Mesh {
+    mesh_crop(grid, found, settings, |index| if labels.get(index) == Some(&label) { 1.0 } else { 0.0 })
 }
 
 /// The surface where a soft probability (0 to 1, `grid.len()` samples,
@@ -79,8 +89,8 @@ pub fn from_probability(probability: &[f32], grid: &Grid, settings: &MeshSetting
 /// Lowest and highest voxel, inclusive.
 type VoxelBox = ([usize; 3], [usize; 3]);
 
-fn label_boxes(map: &LabelMap) -> Vec<Option<VoxelBox>> {
-    boxes_of(&map.labels, map.grid.size(), 256, |&label| usize::from(label))
+fn label_boxes(labels: &[u8], grid: &Grid) -> Vec<Option<VoxelBox>> {
+    boxes_of(labels, grid.size(), 256, |&label| usize::from(label))
 }
 
 /// Box of each class `0..classes` in one parallel pass over the slices.
@@ -183,6 +193,7 @@ mod tests {
         assert!(meshes[0].is_watertight());
         assert!((meshes[0].volume_mm3() / (60.0 * 50.0 * 8.0) - 1.0).abs() < 0.03, "{}", meshes[0].volume_mm3());
         assert_eq!(meshes[1..], [Mesh::default(), Mesh::default()]);
+        assert_eq!(from_labels(&map.labels, &map.grid), [(5, meshes[0].clone())]);
         map.labels.truncate(100);
         let _ = from_mask(&map, 5, &MeshSettings::default());
     }

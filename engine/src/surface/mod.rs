@@ -17,7 +17,7 @@ pub mod phantom;
 mod taubin;
 
 pub use extract::extract;
-pub use mask::{MeshSettings, from_mask, from_masks, from_probability};
+pub use mask::{MeshSettings, from_labels, from_mask, from_masks, from_probability};
 pub use nearest_grid::NearestGrid;
 pub use nearest_index::{IndexError, Nearest, NearestIndex};
 pub use taubin::{Taubin, smooth};

@@ -1,5 +1,7 @@
 //! Approximate nearest neighbours in a few nanoseconds.
 
+use rayon::prelude::*;
+
 use super::cloud::bounds;
 
 /// Cells a grid may have at most (64 MiB); larger extents get larger cells.
@@ -99,56 +101,55 @@ impl NearestGrid {
         }
     }
 
-    /// One round: forth and back along z; in each plane along y; in each row
-    /// along x. A cell takes over its predecessor's point when nearer.
+    /// One round: forth and back along x, then y, then z. A cell takes over
+    /// its predecessor's point when that is nearer.
     fn sweep(&mut self, points: &[[f32; 3]], cell_mm: f32) {
         let [width, height, depth] = self.size;
-        for z in there_and_back(depth) {
-            for y in there_and_back(height) {
-                for x in there_and_back(width) {
-                    let index = (z.at * height + y.at) * width + x.at;
-                    let centre = self.centre([x.at, y.at, z.at], cell_mm);
-                    let mut best = self.nearest[index];
-                    let mut best_squared = points.get(best as usize).map_or(f32::INFINITY, |p| squared(*p, centre));
-                    let behind = [
-                        x.behind.map(|b| (z.at * height + y.at) * width + b),
-                        y.behind.filter(|_| x.is_first_pass).map(|b| (z.at * height + b) * width + x.at),
-                        z.behind
-                            .filter(|_| x.is_first_pass && y.is_first_pass)
-                            .map(|b| (b * height + y.at) * width + x.at),
-                    ];
-                    for candidate in behind.into_iter().flatten().map(|i| self.nearest[i]) {
-                        if candidate == best || candidate == NO_POINT {
-                            continue;
-                        }
-                        let distance = points.get(candidate as usize).map_or(f32::INFINITY, |p| squared(*p, centre));
-                        if distance < best_squared {
-                            (best, best_squared) = (candidate, distance);
-                        }
-                    }
-                    self.nearest[index] = best;
-                }
+        let low = self.low.map(|c| c + 0.5 * cell_mm);
+        let centre = |x: usize, y: usize, z: usize| {
+            [low[0] + x as f32 * cell_mm, low[1] + y as f32 * cell_mm, low[2] + z as f32 * cell_mm]
+        };
+        let plane = width * height;
+        self.nearest.par_chunks_mut(plane).enumerate().for_each(|(z, cells)| {
+            for (y, row) in cells.chunks_mut(width).enumerate() {
+                (1..width).for_each(|x| row[x] = nearer(points, row[x], row[x - 1], centre(x, y, z)));
+                (1..width).rev().for_each(|x| row[x - 1] = nearer(points, row[x - 1], row[x], centre(x - 1, y, z)));
             }
-        }
+            for y in 1..height {
+                let (from, to) = cells[(y - 1) * width..(y + 1) * width].split_at_mut(width);
+                take_over(points, to, from, |x| centre(x, y, z));
+            }
+            for y in (1..height).rev() {
+                let (to, from) = cells[(y - 1) * width..(y + 1) * width].split_at_mut(width);
+                take_over(points, to, from, |x| centre(x, y - 1, z));
+            }
+        });
+        let mut between = |to_z: usize, from_z: usize| {
+            let (lower, upper) = self.nearest[to_z.min(from_z) * plane..][..2 * plane].split_at_mut(plane);
+            let (to, from) = if to_z < from_z { (lower, upper) } else { (upper, lower) };
+            let rows = to.par_chunks_mut(width).zip(from.par_chunks(width)).enumerate().with_min_len(32);
+            rows.for_each(|(y, (to, from))| take_over(points, to, from, |x| centre(x, y, to_z)));
+        };
+        (1..depth).for_each(|z| between(z, z - 1));
+        (1..depth).rev().for_each(|z| between(z - 1, z));
     }
 }
 
-/// A position of a sweep and the one swept before it.
-#[derive(Clone, Copy)]
-struct Step {
-    at: usize,
-    behind: Option<usize>,
-    is_first_pass: bool,
+/// Each cell of a row takes over its neighbour's point when that is nearer.
+fn take_over(points: &[[f32; 3]], to: &mut [u32], from: &[u32], centre: impl Fn(usize) -> [f32; 3]) {
+    for (x, (own, other)) in to.iter_mut().zip(from).enumerate() {
+        *own = nearer(points, *own, *other, centre(x));
+    }
 }
 
-fn there_and_back(length: usize) -> impl Iterator<Item = Step> {
-    let there = (0..length).map(|at| Step { at, behind: at.checked_sub(1), is_first_pass: true });
-    let back = (0..length).rev().map(move |at| Step {
-        at,
-        behind: Some(at + 1).filter(|b| *b < length),
-        is_first_pass: false,
-    });
-    there.chain(back)
+/// The nearer to `centre` of two points; a missing one is infinitely far.
+#[inline]
+fn nearer(points: &[[f32; 3]], own: u32, other: u32, centre: [f32; 3]) -> u32 {
+    if own == other {
+        return own;
+    }
+    let distance = |index: u32| points.get(index as usize).map_or(f32::INFINITY, |p| squared(*p, centre));
+    if distance(other) < distance(own) { other } else { own }
 }
 
 #[inline]

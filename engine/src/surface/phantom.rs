@@ -6,6 +6,7 @@
 
 use geom::nalgebra::Vector3;
 use geom::{Ct, Point};
+use rayon::prelude::*;
 
 use super::{Mesh, extract};
 use crate::volume::Grid;
@@ -24,7 +25,7 @@ pub fn ball(centre: [f64; 3], radius_mm: f64) -> Mesh {
 /// as its own closed mesh; LPS, posterior is +y.
 #[must_use]
 pub fn spine(levels: usize) -> Vec<Mesh> {
-    (0..levels).map(vertebra).collect()
+    (0..levels).into_par_iter().map(vertebra).collect()
 }
 
 /// Vertebra number `level` of [`spine`].
@@ -33,10 +34,10 @@ pub fn vertebra(level: usize) -> Mesh {
     let number = level as f64;
     let height = number * LEVEL_PITCH_MM;
     let centre = Vector3::new(2.0 * (number * 0.7).sin(), 12.0 * (height / 120.0).sin(), height);
-    // Level to level: a few per cent in size and 1-3 mm in the processes, the
+    // Level to level: a few per cent in size and 1-4 mm in the processes, the
     // order of what differs between real neighbours.
-    let scale = 1.0 - 0.02 * number;
-    let wobble = |phase: f64| (number * 1.9 + phase).sin();
+    let scale = 1.0 - 0.035 * number;
+    let wobble = |phase: f64| 2.0 * (number * 1.9 + phase).sin();
     let parts = [
         part([0.0, -22.0, 0.0], [23.0, 16.0, 13.0]),
         part([-13.0, -4.0, 3.0], [5.0, 9.0, 7.0]),

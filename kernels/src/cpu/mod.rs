@@ -67,7 +67,7 @@ impl Cpu {
     }
 
     /// Runs `work` on this device's threads. The free functions of this crate
-    /// ([`crate::resample`], [`crate::distance_transform`], ...) use the
+    /// ([`resample`](fn@crate::resample), [`crate::distance_transform`], ...) use the
     /// threads of the pool they are called in.
     ///
     /// ```

@@ -2,34 +2,27 @@
 
 use rayon::prelude::*;
 
-/// The source grid as the destination sees it.
-pub(super) struct Grid<'a> {
-    /// `[z, y, x]`.
-    pub dims: [usize; 3],
-    /// Source index `(x, y, z)` from destination index `(x, y, z, 1)`.
-    pub src_from_dst: &'a [[f64; 4]; 3],
-}
+use super::sample::Job;
 
 /// Sets every destination voxel that lies in the source to its `sample`.
 ///
 /// `locate` turns a source coordinate along an axis of some length into what
 /// `sample` needs, or `None` outside.
-pub(super) fn fill<T: Send, At: Copy + Send + Sync>(
+pub(super) fn fill<T: Send + Sync, At: Copy + Send + Sync>(
+    job: &Job<'_, T>,
     dst: &mut [T],
-    dst_dims: [usize; 3],
-    src: &Grid<'_>,
     locate: impl Fn(f64, usize) -> Option<At> + Sync,
     sample: impl Fn([At; 3]) -> T + Sync,
 ) {
-    let [depth, height, width] = dst_dims;
-    let lengths = [src.dims[2], src.dims[1], src.dims[0]];
+    let [depth, height, width] = job.dst_dims;
+    let lengths = [job.src_dims[2], job.src_dims[1], job.src_dims[0]];
     // Written once, so that both paths below round alike.
     let coordinate = |axis: usize, [x, y, z]: [usize; 3]| {
-        let [along_x, along_y, along_z, origin] = src.src_from_dst[axis];
+        let [along_x, along_y, along_z, origin] = job.src_from_dst[axis];
         along_x * x as f64 + (along_y * y as f64 + (along_z * z as f64 + origin))
     };
     let rows = dst.par_chunks_mut(width).enumerate();
-    if is_diagonal(src.src_from_dst) {
+    if is_diagonal(job.src_from_dst) {
         let table = |axis: usize, count: usize| -> Vec<Option<At>> {
             (0..count).map(|i| locate(coordinate(axis, [i; 3]), lengths[axis])).collect()
         };

@@ -6,14 +6,15 @@
 //! [`antialias_sigma`](crate::antialias_sigma), or bone edges alias.
 
 mod fill;
+mod sample;
 mod voxel;
 
 use crate::error::GridError;
 use crate::grid::{check_len, check_setting, count};
 
-use fill::{Grid, fill};
+use sample::Job;
 
-pub use voxel::{Blend, Voxel};
+pub use voxel::Voxel;
 
 /// How values between voxel centres are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,48 +68,11 @@ pub fn resample<T: Voxel>(
     for &value in src_from_dst.iter().flatten() {
         check_setting(OPERATION, "src_from_dst", value, true, "finite")?;
     }
-    let src_grid = Grid { dims: src_dims, src_from_dst };
-    let [_, height, width] = src_dims;
-    let at = |z: usize, y: usize| (z * height + y) * width;
-    let mut dst = vec![outside; voxels];
-    match interpolation {
-        Interpolation::Nearest => fill(&mut dst, dst_dims, &src_grid, holder, |[x, y, z]| src[at(z, y) + x]),
-        Interpolation::Linear if T::BLEND.is_none() => return Err(GridError::LinearLabels { voxel: T::NAME }),
-        Interpolation::Linear => fill(&mut dst, dst_dims, &src_grid, neighbours, |[x, y, z]| {
-            let corners = [(z.lower, y.lower), (z.lower, y.upper), (z.upper, y.lower), (z.upper, y.upper)]
-                .map(|(z, y)| at(z, y))
-                .map(|row| [src[row + x.lower], src[row + x.upper]]);
-            let [[a, b], [c, d], [e, f], [g, h]] = corners;
-            let corners = [a, b, c, d, e, f, g, h];
-            // Named here, not captured, so that the compiler can inline it.
-            T::BLEND.map_or(outside, |blend| blend(corners, [x.fraction, y.fraction, z.fraction]))
-        }),
+    if T::IS_LABEL && interpolation == Interpolation::Linear {
+        return Err(GridError::LinearLabels { voxel: T::NAME });
     }
+    let mut dst = vec![outside; voxels];
+    let job = Job { src, src_dims, src_from_dst, dst_dims, interpolation };
+    T::sample(&job, &mut dst);
     Ok(dst)
-}
-
-/// The voxel whose extent, half a voxel to both sides with the lower end
-/// included, holds a coordinate; `None` outside.
-fn holder(coordinate: f64, len: usize) -> Option<usize> {
-    let shifted = coordinate + 0.5;
-    // Not negative, so the cast is the floor.
-    (shifted >= 0.0 && shifted < len as f64).then_some(shifted as usize)
-}
-
-/// The voxels on both sides of a coordinate.
-#[derive(Clone, Copy)]
-struct Neighbours {
-    lower: usize,
-    upper: usize,
-    fraction: f32,
-}
-
-/// The voxels on both sides of a coordinate, both the border voxel beyond its
-/// centre; `None` outside the same range as for [`holder`].
-fn neighbours(coordinate: f64, len: usize) -> Option<Neighbours> {
-    holder(coordinate, len)?;
-    let inside = coordinate.clamp(0.0, (len - 1) as f64);
-    let lower = inside as usize;
-    let upper = (lower + 1).min(len - 1);
-    Some(Neighbours { lower, upper, fraction: (inside - lower as f64) as f32 })
 }

@@ -1,45 +1,71 @@
 //! What a voxel can be: an intensity that blends, or a label that does not.
 
-/// Blends eight corner values (x fastest, then y, then z) at fractions
-/// `[x, y, z]` from 0 to 1 between them.
-pub type Blend<T> = fn(corners: [T; 8], fractions: [f32; 3]) -> T;
+use super::Interpolation;
+use super::sample::{Blend, Job, linear, nearest};
 
-/// Values a grid can hold.
+/// Values a grid can hold; implemented here only, for `f32` and `i16`
+/// (intensities) and `bool`, `u8`, `u16`, `u32`, `i32` (labels).
 pub trait Voxel: Copy + Send + Sync {
     /// Name for error messages.
     const NAME: &'static str;
 
-    /// How values are blended, or `None` when the type holds labels.
-    const BLEND: Option<Blend<Self>>;
+    /// Whether a value between two values means nothing.
+    const IS_LABEL: bool;
+
+    /// Samples a checked job. A method, so that the loops are compiled in
+    /// this crate: generic code would be compiled in the caller's, which may
+    /// not be optimised.
+    #[doc(hidden)]
+    fn sample(job: &Job<'_, Self>, dst: &mut [Self]);
 }
 
-impl Voxel for f32 {
-    const NAME: &'static str = "f32";
-    const BLEND: Option<Blend<f32>> = Some(trilinear);
-}
-
-/// Stored Hounsfield units; blends round to the nearest integer.
-impl Voxel for i16 {
-    const NAME: &'static str = "i16";
-    const BLEND: Option<Blend<i16>> =
-        // A blend lies between its corners, so the cast does not saturate.
-        Some(|corners, fractions| trilinear(corners.map(f32::from), fractions).round() as i16);
-}
-
-macro_rules! label_voxel {
-    ($($label:ty),*) => {$(
-        impl Voxel for $label {
-            const NAME: &'static str = stringify!($label);
-            const BLEND: Option<Blend<$label>> = None;
+macro_rules! intensity {
+    ($($intensity:ty),*) => {$(
+        impl Voxel for $intensity {
+            const NAME: &'static str = stringify!($intensity);
+            const IS_LABEL: bool = false;
+            fn sample(job: &Job<'_, Self>, dst: &mut [Self]) {
+                match job.interpolation {
+                    Interpolation::Nearest => nearest(job, dst),
+                    Interpolation::Linear => linear(job, dst),
+                }
+            }
         }
     )*};
 }
-label_voxel!(bool, u8, u16, u32, i32);
+intensity!(f32, i16);
 
-fn trilinear(corners: [f32; 8], [x, y, z]: [f32; 3]) -> f32 {
-    let between = |a: f32, b: f32, t: f32| a + (b - a) * t;
-    let [a, b, c, d, e, f, g, h] = corners;
-    let lower = between(between(a, b, x), between(c, d, x), y);
-    let upper = between(between(e, f, x), between(g, h, x), y);
-    between(lower, upper, z)
+macro_rules! label {
+    ($($label:ty),*) => {$(
+        impl Voxel for $label {
+            const NAME: &'static str = stringify!($label);
+            const IS_LABEL: bool = true;
+            fn sample(job: &Job<'_, Self>, dst: &mut [Self]) {
+                nearest(job, dst);
+            }
+        }
+    )*};
+}
+label!(bool, u8, u16, u32, i32);
+
+impl Blend for f32 {
+    fn to_f32(self) -> f32 {
+        self
+    }
+
+    fn from_f32(blend: f32) -> Self {
+        blend
+    }
+}
+
+/// Stored Hounsfield units; blends round to the nearest integer.
+impl Blend for i16 {
+    fn to_f32(self) -> f32 {
+        f32::from(self)
+    }
+
+    fn from_f32(blend: f32) -> Self {
+        // A blend lies between its corners, so the cast does not saturate.
+        blend.round() as Self
+    }
 }

@@ -1,8 +1,7 @@
 //! `export`: a segmented case for other programs.
 
 use engine::io::{self, Limits};
-use engine::level::Level;
-use engine::surface;
+use engine::surface::{self, MeshSettings};
 use serde_json::json;
 
 use crate::cli::{ExportArguments, ExportFormat};
@@ -26,9 +25,10 @@ pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
             files.push(file);
         }
         ExportFormat::Stl => {
-            for (number, mesh) in surface::from_labels(&labels.labels, &labels.grid) {
-                let name = Level::from_number(number).map_or_else(|| format!("label-{number}"), |level| level.to_string());
-                let file = options.out.join(format!("{name}.stl"));
+            let levels = engine::level::present(&labels.labels);
+            let numbers: Vec<u8> = levels.iter().map(|level| level.number()).collect();
+            for (level, mesh) in levels.iter().zip(surface::from_masks(&labels, &numbers, &MeshSettings::default())) {
+                let file = options.out.join(format!("{level}.stl"));
                 io::stl::write(&file, &mesh).internal()?;
                 files.push(file);
             }

@@ -5,7 +5,6 @@ mod doctor;
 mod export;
 mod register;
 mod segment;
-mod simulation;
 
 use engine::segment::{Method, Model};
 use kernels::{Cpu, Device};

@@ -1,0 +1,147 @@
+//! A registration: the pose, its evidence and its verdict.
+
+use std::time::Duration;
+
+use geom::nalgebra::Matrix6;
+use geom::{Ct, Patient, Point, PoseCovariance, Transform};
+
+use super::verdict::{Reason, Verdict};
+
+/// What a registration was computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// Points swept over the bone.
+    Surface,
+    /// Paired landmarks.
+    Landmarks,
+}
+
+/// Where the CT lies on the patient, how well it is known, and whether it may
+/// be used. Only [`super::surface`] and [`super::landmarks`] make one.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    patient_from_ct: Transform<Patient, Ct>,
+    verdict: Verdict,
+    reasons: Vec<Reason>,
+    evidence: Evidence,
+}
+
+/// What the solver leaves behind.
+#[derive(Debug, Clone)]
+pub(super) struct Evidence {
+    pub method: Method,
+    pub rms_mm: f64,
+    pub sigma_mm: f64,
+    pub inliers: usize,
+    pub residuals_mm: Vec<f64>,
+    pub iterations: usize,
+    pub information: Matrix6<f64>,
+    pub covariance: PoseCovariance,
+    pub elapsed: Duration,
+}
+
+impl Registration {
+    /// The verdict is the worst of the findings; no finding is an accept.
+    pub(super) fn new(
+        patient_from_ct: Transform<Patient, Ct>,
+        findings: Vec<(Verdict, Reason)>,
+        evidence: Evidence,
+    ) -> Self {
+        let verdict = findings.iter().map(|f| f.0).max().unwrap_or(Verdict::Accept);
+        let reasons = findings.into_iter().map(|f| f.1).collect();
+        Self { patient_from_ct, verdict, reasons, evidence }
+    }
+
+    /// The pose: maps CT points to the patient reference.
+    #[must_use]
+    pub const fn patient_from_ct(&self) -> Transform<Patient, Ct> {
+        self.patient_from_ct
+    }
+
+    /// The judgement of the pose.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Why the verdict is not a plain accept; empty when it is.
+    #[must_use]
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// What the pose was computed from.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.evidence.method
+    }
+
+    /// RMS distance of the inliers, mm: to the bone's planes for a surface,
+    /// to the partners (the FRE) for landmarks. Says nothing about the level:
+    /// a wrong one can fit well.
+    #[must_use]
+    pub const fn rms_mm(&self) -> f64 {
+        self.evidence.rms_mm
+    }
+
+    /// Robust standard deviation of one measured distance, mm.
+    #[must_use]
+    pub const fn sigma_mm(&self) -> f64 {
+        self.evidence.sigma_mm
+    }
+
+    /// Points on the bone.
+    #[must_use]
+    pub const fn inliers(&self) -> usize {
+        self.evidence.inliers
+    }
+
+    /// Share of the points on the bone, 0 to 1.
+    #[must_use]
+    pub fn inlier_share(&self) -> f64 {
+        self.evidence.inliers as f64 / self.evidence.residuals_mm.len().max(1) as f64
+    }
+
+    /// Distance of every point, in the order given, mm. Surface: signed height
+    /// above the nearest plane, positive outside the bone. Landmarks: distance
+    /// to the partner.
+    #[must_use]
+    pub fn residuals_mm(&self) -> &[f64] {
+        &self.evidence.residuals_mm
+    }
+
+    /// Iterations of the last stage.
+    #[must_use]
+    pub const fn iterations(&self) -> usize {
+        self.evidence.iterations
+    }
+
+    /// Fisher information of the pose, the inverse of the covariance: rotation
+    /// (rad) before translation (mm), left perturbation in the patient frame.
+    #[must_use]
+    pub const fn information(&self) -> &Matrix6<f64> {
+        &self.evidence.information
+    }
+
+    /// Covariance of `patient_from_ct`.
+    #[must_use]
+    pub const fn covariance(&self) -> &PoseCovariance {
+        &self.evidence.covariance
+    }
+
+    /// Predicted RMS error (TRE) where `target` is shown, mm.
+    ///
+    /// From the residuals and the geometry of the touched points: it knows
+    /// noise and lever arms, not a moved reference or a wrong level.
+    #[must_use]
+    pub fn predicted_tre_mm(&self, target: Point<Patient>) -> f64 {
+        self.evidence.covariance.rms_at_point_mm(target)
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub const fn elapsed(&self) -> Duration {
+        self.evidence.elapsed
+    }
+}

@@ -1,0 +1,93 @@
+//! Settings of the surface registration; the defaults are a working system.
+
+/// How the space of poses around the first guess is searched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MultiStart {
+    /// Number of starting poses, 1 or more. Default 64: found all of 180 cases
+    /// displaced by up to 20 deg and 20 mm, where 32 missed some.
+    pub starts: usize,
+    /// Starts spread up to this angle from the first guess, degrees. Default 24.
+    pub capture_deg: f64,
+    /// Starts spread up to this distance from it, mm. Default 24: less than a
+    /// lumbar vertebra, so that a first guess at the right level stays there.
+    pub capture_mm: f64,
+    /// Points used from each start. Default 100.
+    pub subset: usize,
+    /// Distinct poses kept for a closer look. Default 6.
+    pub keep: usize,
+}
+
+impl Default for MultiStart {
+    fn default() -> Self {
+        Self { starts: 64, capture_deg: 24.0, capture_mm: 24.0, subset: 100, keep: 6 }
+    }
+}
+
+/// When a result is doubted or rejected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Checks {
+    /// Fewer inliers are doubted, half as many rejected. Default 40.
+    pub min_inliers: usize,
+    /// A smaller share of inliers is doubted, default 0.7; below two thirds of
+    /// it the result is rejected.
+    pub min_inlier_share: f64,
+    /// A larger RMS of the inliers is doubted, mm. Default 0.75, half the
+    /// cut-off: with it the residuals no longer look like measured bone.
+    pub max_rms_mm: f64,
+    /// A larger standard deviation of the least certain direction is doubted,
+    /// mm; twice as much is rejected. Default 0.5.
+    pub max_weakest_mm: f64,
+    /// As `max_weakest_mm` for the least certain axis, degrees. Default 1.0.
+    pub max_weakest_deg: f64,
+    /// Largest ratio of the best to the second-best distinct misfit that is
+    /// accepted. Default 0.8; from 0.95 the result is rejected.
+    pub max_ambiguity: f64,
+    /// Largest ratio of the misfit here to the misfit one or two vertebrae
+    /// away that is accepted. Default 0.8; from 0.95 the result is rejected.
+    pub max_neighbour_ratio: f64,
+    /// How many times the result is disturbed and solved again. Default 6.
+    pub disturbances: usize,
+    /// Size of a disturbance, mm and degrees. Default 4.
+    pub disturbance: f64,
+    /// Points spread less than this (RMS about their centre) are doubted, mm.
+    /// Default 8.
+    pub min_spread_mm: f64,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            min_inliers: 40,
+            min_inlier_share: 0.7,
+            max_rms_mm: 0.75,
+            max_weakest_mm: 0.5,
+            max_weakest_deg: 1.0,
+            max_ambiguity: 0.8,
+            max_neighbour_ratio: 0.8,
+            disturbances: 6,
+            disturbance: 4.0,
+            min_spread_mm: 8.0,
+        }
+    }
+}
+
+/// Settings of [`super::surface`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Fewer points are refused. Default 20.
+    pub min_points: usize,
+    /// The search for the basin.
+    pub search: MultiStart,
+    /// The judgement of the result.
+    pub checks: Checks,
+    /// Standard deviation of the segmented surface against the real bone, mm.
+    /// It shifts whole patches, so more points do not average it away.
+    /// Default 0.2, a fifth of a 1 mm voxel; set it to what was measured.
+    pub surface_sigma_mm: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { min_points: 20, search: MultiStart::default(), checks: Checks::default(), surface_sigma_mm: 0.2 }
+    }
+}

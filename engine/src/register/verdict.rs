@@ -1,0 +1,156 @@
+//! What a registration is worth, in words.
+
+use std::fmt;
+
+/// The judgement every registration carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Every check passed.
+    Accept,
+    /// Something is unusual: verify on a landmark before trusting it.
+    Doubtful,
+    /// The pose must not be used.
+    Reject,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accept => "accepted",
+            Self::Doubtful => "doubtful",
+            Self::Reject => "rejected",
+        })
+    }
+}
+
+/// Why a registration is not simply accepted; prints as advice.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Few points touch the bone.
+    FewInliers {
+        /// Points on the bone.
+        found: usize,
+        /// Points wanted.
+        wanted: usize,
+    },
+    /// Many points lie off the bone.
+    LowInlierShare {
+        /// Share of points on the bone, 0 to 1.
+        share: f64,
+        /// Share wanted.
+        wanted: f64,
+    },
+    /// The points on the bone scatter widely.
+    HighResidual {
+        /// RMS distance, mm.
+        rms_mm: f64,
+        /// Largest accepted, mm.
+        limit_mm: f64,
+    },
+    /// The points leave a shift undecided.
+    WeakDirection {
+        /// Standard deviation along the least certain direction, mm.
+        sigma_mm: f64,
+        /// Largest accepted, mm.
+        limit_mm: f64,
+        /// The direction in the CT (LPS).
+        direction: [f64; 3],
+    },
+    /// The points leave a turn undecided.
+    WeakAxis {
+        /// Standard deviation about the least certain axis, degrees.
+        sigma_deg: f64,
+        /// Largest accepted, degrees.
+        limit_deg: f64,
+        /// The axis in the CT (LPS).
+        axis: [f64; 3],
+    },
+    /// The points lie close together or almost on a line.
+    Clustered {
+        /// RMS extent along the longest axis, mm.
+        spread_mm: f64,
+        /// RMS extent across it, mm.
+        width_mm: f64,
+    },
+    /// Another pose fits nearly as well.
+    Ambiguous {
+        /// Misfit here over misfit there; 1 is a tie.
+        ratio: f64,
+        /// How far the other pose moves the points, mm.
+        distance_mm: f64,
+    },
+    /// A small disturbance leads elsewhere.
+    Unstable {
+        /// Disturbed solutions that came back.
+        returned: usize,
+        /// Disturbed solutions tried.
+        tried: usize,
+    },
+    /// The points fit nearly as well at another vertebra.
+    NeighbourLevel {
+        /// Misfit here over misfit there; above 1 the neighbour fits better.
+        ratio: f64,
+        /// Vertebrae along the spine from here to there.
+        levels: i32,
+    },
+    /// Few landmark pairs.
+    FewLandmarks {
+        /// Pairs given.
+        found: usize,
+        /// Pairs wanted.
+        wanted: usize,
+    },
+    /// The landmarks do not match well.
+    HighFiducialError {
+        /// Fiducial registration error, mm.
+        fre_mm: f64,
+        /// Largest accepted, mm.
+        limit_mm: f64,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewInliers { found, wanted } => {
+                write!(f, "only {found} points touch the bone, {wanted} are wanted: sweep more of the exposed bone")
+            }
+            Self::LowInlierShare { share, wanted } => {
+                let (share, wanted) = (share * 100.0, wanted * 100.0);
+                write!(f, "{share:.0} % of the points touch the bone, {wanted:.0} % are wanted: clear the bone of soft tissue")
+            }
+            Self::HighResidual { rms_mm, limit_mm } => {
+                write!(f, "the points scatter {rms_mm:.2} mm about the bone, more than {limit_mm:.2} mm: check pointer and reference")
+            }
+            Self::WeakDirection { sigma_mm, limit_mm, direction: [x, y, z] } => write!(
+                f,
+                "a shift along ({x:.1}, {y:.1}, {z:.1}) is known to {sigma_mm:.2} mm only, more than {limit_mm:.2} mm: touch faces across it"
+            ),
+            Self::WeakAxis { sigma_deg, limit_deg, axis: [x, y, z] } => write!(
+                f,
+                "a turn about ({x:.1}, {y:.1}, {z:.1}) is known to {sigma_deg:.2} deg only, more than {limit_deg:.2} deg: touch points further from it"
+            ),
+            Self::Clustered { spread_mm, width_mm } => {
+                write!(f, "the points spread only {spread_mm:.1} by {width_mm:.1} mm: touch bone further apart")
+            }
+            Self::Ambiguous { ratio, distance_mm } => {
+                let percent = ratio * 100.0;
+                write!(f, "a pose {distance_mm:.0} mm away fits nearly as well (misfit {percent:.0} %): touch more distinct bone")
+            }
+            Self::Unstable { returned, tried } => {
+                write!(f, "only {returned} of {tried} disturbed solutions came back: touch more bone")
+            }
+            Self::NeighbourLevel { ratio, levels } => {
+                let percent = ratio * 100.0;
+                write!(f, "the points also fit {levels:+} levels along the spine (misfit {percent:.0} %): count the levels again")
+            }
+            Self::FewLandmarks { found, wanted } => {
+                write!(f, "{found} landmarks, {wanted} are wanted: add landmarks spread over the bone")
+            }
+            Self::HighFiducialError { fre_mm, limit_mm } => {
+                write!(f, "the landmarks match to {fre_mm:.2} mm only, more than {limit_mm:.2} mm: touch the worst one again")
+            }
+        }
+    }
+}
