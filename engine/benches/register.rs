@@ -109,7 +109,8 @@ fn report(rows: &[Row]) {
         percentile(&tre, 0.95),
         (sums.0 / sums.1).sqrt()
     );
-    let count = |verdict, is_good: bool| rows.iter().filter(|r| r.verdict == verdict && (r.tre_mm < 2.0) == is_good).count();
+    let count =
+        |verdict, is_good: bool| rows.iter().filter(|r| r.verdict == verdict && (r.tre_mm < 2.0) == is_good).count();
     for verdict in [Verdict::Accept, Verdict::Doubtful, Verdict::Reject] {
         println!("{verdict}: {} right, {} wrong", count(verdict, true), count(verdict, false));
     }
@@ -192,7 +193,8 @@ fn shared_suite(folder: &Path) -> Result<Suite, Box<dyn Error>> {
     let (_magic, case_count, point_count, target_count) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
     let mut cases: Vec<Case> = Vec::new();
     for _ in 0..case_count {
-        let (displacement, _mm, _levels, _middle) = (f64::from(reader.f32()?), reader.f32()?, reader.u32()?, reader.u32()?);
+        let (displacement, _mm, _levels, _middle) =
+            (f64::from(reader.f32()?), reader.f32()?, reader.u32()?, reader.u32()?);
         let mut matrix = [0.0; 16];
         for value in &mut matrix {
             *value = f64::from_le_bytes(reader.take()?);
@@ -223,17 +225,24 @@ fn synthetic_suite() -> Suite {
             let (count, first) = (1 + random.below(3), 1 + random.below(3));
             let mut exposed = PointCloud::default();
             meshes.iter().skip(first).take(count).for_each(|mesh| exposed.append(&mesh.vertices_cloud()));
-            let centre = exposed.points.iter().fold(Vector3::zeros(), |s, p| s + Vector3::from(*p).cast::<f64>()) / exposed.len() as f64;
+            let centre = exposed.points.iter().fold(Vector3::zeros(), |s, p| s + Vector3::from(*p).cast::<f64>())
+                / exposed.len() as f64;
             let turn = Twist {
                 rotation_rad: Vector3::from(random.direction()) * f64::to_radians(displacement),
                 translation_mm: Vector3::zeros(),
             };
             let there = Transform::<Ct, Ct>::from_translation(Vector::from_vector3(-centre));
             let back = centre + Vector3::from(random.direction()) * displacement;
-            let truth = Transform::<Patient, Ct>::from_translation(Vector::from_vector3(back)) * Transform::exp(&turn) * there;
+            let truth =
+                Transform::<Patient, Ct>::from_translation(Vector::from_vector3(back)) * Transform::exp(&turn) * there;
             let settings = simulate::Sweep { seed: 1000 + i, ..simulate::Sweep::default() };
             let targets = exposed.points.iter().step_by(97).map(|p| Point::from(*p)).collect();
-            cases.push(Case { displacement, patient_from_ct: truth, points: simulate::sweep(&exposed, &truth, &settings), targets });
+            cases.push(Case {
+                displacement,
+                patient_from_ct: truth,
+                points: simulate::sweep(&exposed, &truth, &settings),
+                targets,
+            });
         }
     }
     let name = "synthetic spine (set REG_DATA for the shared cases)".into();

@@ -65,7 +65,8 @@ impl Scenario {
         let mut exposed_bone = Mesh::default();
         meshes.iter().skip(first).for_each(|mesh| exposed_bone.append(mesh));
         let cloud = exposed_bone.vertices_cloud();
-        let targets: Vec<Point<Ct>> = exposed_bone.sample(TARGETS, seed).points.iter().map(|p| Point::from(*p)).collect();
+        let targets: Vec<Point<Ct>> =
+            exposed_bone.sample(TARGETS, seed).points.iter().map(|p| Point::from(*p)).collect();
         let centre = Point::centroid(&targets)?;
 
         let patient_from_ct = reference_pose(centre, &mut random);
@@ -114,7 +115,8 @@ fn reference_pose(centre: Point<Ct>, random: &mut Random) -> Transform<Patient, 
     let reference = centre + Vector::new(15.0, 70.0, 90.0);
     let turn = Vector3::from(random.direction()) * random.between(0.2, 0.6);
     let rotation = Transform::<Patient, Ct>::exp(&Twist { rotation_rad: turn, translation_mm: Vector3::zeros() });
-    rotation * Transform::<Ct, Ct>::from_translation(Vector::new(0.0, 0.0, 0.0) - (reference - Point::new(0.0, 0.0, 0.0)))
+    rotation
+        * Transform::<Ct, Ct>::from_translation(Vector::new(0.0, 0.0, 0.0) - (reference - Point::new(0.0, 0.0, 0.0)))
 }
 
 /// The pose as first guessed: turned and shifted about the exposed bone.

@@ -49,10 +49,14 @@ def surface_points(vertices, triangles, step_mm):
 
 def voxelise(vertices, triangles, shape, spacing_mm):
     """Solid mask of a closed surface given in the grid's own millimetres, order [z, y, x]."""
-    shell = np.zeros(shape, bool)
     points = surface_points(vertices, triangles, 0.5 * spacing_mm)
     index = np.rint(points / spacing_mm).astype(int)
     index = index[((index >= 0) & (index < shape)).all(1)]
-    shell[tuple(index.T)] = True
-    closed = ndi.binary_closing(shell, iterations=1)
-    return ndi.binary_fill_holes(closed | shell)
+    low, high = np.maximum(index.min(0) - 2, 0), index.max(0) + 3
+    shell = np.zeros(high - low, bool)
+    shell[tuple((index - low).T)] = True
+    filled = ndi.binary_fill_holes(ndi.binary_closing(shell, iterations=1) | shell)
+    solid = np.zeros(shape, bool)
+    box = tuple(slice(a, b) for a, b in zip(low, high))
+    solid[box] = filled[tuple(slice(0, n) for n in solid[box].shape)]
+    return solid

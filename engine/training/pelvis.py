@@ -1,6 +1,7 @@
 """Puts a Visible Human pelvis under L5 and adds femora and the L5-S1 disc."""
 
 import numpy as np
+from scipy import ndimage as ndi
 
 from discs import body_of, disc_between
 from meshes import read_glb, voxelise
@@ -48,6 +49,11 @@ def _placement(prefix, end_mm, slope):
     return place, origin, target_slope
 
 
+def _fill_planes(solid):
+    """Fills each axial plane: ilium, ischium and pubis are open where they were cut apart."""
+    return np.stack([ndi.binary_fill_holes(plane) if plane.any() else plane for plane in solid])
+
+
 def _first_sacral_body(sacrum, origin, slope):
     """Part of the sacrum right under the endplate."""
     voxels = np.argwhere(sacrum)
@@ -83,17 +89,16 @@ def draw(canvas, centres, mesh_path):
     end, slope = lower_endplate(body, centres[L5])
     place, origin, sacral_slope = _placement(prefix, end, slope)
     print(f"L5 slope {np.rad2deg(slope):.0f} deg, sacral slope {np.rad2deg(sacral_slope):.0f} deg", flush=True)
-    placed = {n: (place(v), t) for n, (v, t) in read_glb(mesh_path).items() if "spongy" not in n}
-    everything = tuple(slice(0, n) for n in canvas.tissue.shape)
-    sacrum = None
+    placed = {n: (place(v), t) for n, (v, t) in read_glb(mesh_path).items()}
+    solids = {}
     for name, (vertices, triangles) in placed.items():
+        bone = "sacrum" if name.endswith("sacrum") else name[-1] if name[-2] == "_" else "coccyx"
         solid = voxelise(vertices, triangles, canvas.tissue.shape, SPACING_MM)
-        if name.endswith(("sacrum", "coccyx")):
-            tissue = SACRUM
-        else:
-            tissue = HIP_LEFT if name.endswith("_L") else HIP_RIGHT
-        canvas.write(everything, solid, tissue)
-        sacrum = solid if name.endswith("sacrum") else sacrum
+        solids[bone] = solids[bone] | solid if bone in solids else solid
+    everything = tuple(slice(0, n) for n in canvas.tissue.shape)
+    for bone, tissue in (("sacrum", SACRUM), ("coccyx", SACRUM), ("L", HIP_LEFT), ("R", HIP_RIGHT)):
+        canvas.write(everything, _fill_planes(solids[bone]), tissue)
+    sacrum = solids["sacrum"]
     first = _first_sacral_body(sacrum & (canvas.tissue == SACRUM), origin, sacral_slope)
     near = tuple(slice(max(0, int(c / SPACING_MM) - 50), int(c / SPACING_MM) + 50) for c in origin)
     disc = disc_between(body[near], first[near], canvas.tissue[near] == 0, spacing)

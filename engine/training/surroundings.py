@@ -21,8 +21,8 @@ from tissues import (
 )
 
 T1, T12, L1 = 43, 32, 31
-PELVES = {"verse004": ["M"], "verse010": ["F", "M"]}
-LUMBAR_MARGIN_MM = ((210, 40), (190, 60), (170, 170))  # (low, high) along z, y, x
+PELVES = {"verse004": ["M"], "verse010": ["F"]}
+LUMBAR_MARGIN_MM = ((200, 40), (150, 60), (130, 130))  # (low, high) along z, y, x
 CERVICAL_MARGIN_MM = ((20, 150), (140, 70), (150, 150))
 RIB_HALF_WIDTH_MM = [60, 80, 95, 105, 112, 118, 122, 125, 126, 125, 120, 110]
 
@@ -104,7 +104,7 @@ def lumbar_body(tissue, depth_mm, mesh: Path):
     _trunk_organs(canvas, centres)
     _lungs(canvas, centres)
     middle = np.mean([c for c in centres.values()], 0)
-    skin = canvas.outside_ellipse(lambda z: (middle[1] - 40, middle[2], 125.0, 172.0))
+    skin = canvas.outside_ellipse(lambda z: (middle[1] - 25, middle[2], 135.0, 175.0))
     return finish(canvas, skin)
 
 

@@ -7,8 +7,10 @@ time uses 48^3 patches, the rest 64^3.
 
 import argparse
 import datetime
+import itertools
 import json
 import math
+import signal
 import time
 from pathlib import Path
 
@@ -22,30 +24,38 @@ from scene import Scene
 from synth import CLASS_TABLE, sample
 from tissues import CLASSES
 
-SCENE_WEIGHTS = {"chest": 0.36, "gl003": 0.12, "gl017": 0.12}
-OTHER_SCENES_WEIGHT = 0.40
+GROUP_SHARES = {"chest": 0.36, "verse": 0.42, "gl": 0.22}  # by the start of a scene's name
+RESCAN_EVERY = 40  # patches
 PEAK_RATE, FLOOR_SHARE, WARM_STEPS = 1.5e-3, 0.01, 60
 EMA_DECAY = 0.998
 SMALL_EDGE, LARGE_EDGE = 48, 64
 VALIDATION_SEED = 990_001
 
 
-def load_scenes(folder: Path):
-    """Scenes and the probability of drawing each."""
-    scenes = [Scene(f) for f in sorted(folder.iterdir()) if (f / "scene.json").exists()]
-    others = sum(s.name not in SCENE_WEIGHTS for s in scenes)
-    weights = np.array([SCENE_WEIGHTS.get(s.name, OTHER_SCENES_WEIGHT / max(1, others)) for s in scenes])
+def load_scenes(folder: Path, loaded=()):
+    """Scenes (those already `loaded` are kept while their folder exists) and the probability of drawing each."""
+    scenes = {s.name: s for s in loaded if (folder / s.name).exists()}
+    for path in sorted(folder.iterdir()):
+        if path.name not in scenes and (path / "scene.json").exists():
+            scenes[path.name] = Scene(path)
+    scenes = list(scenes.values())
+    groups = [next(g for g in GROUP_SHARES if s.name.startswith(g)) for s in scenes]
+    weights = np.array([GROUP_SHARES[g] / groups.count(g) for g in groups])
     return scenes, weights / weights.sum()
 
 
 def make_patches(folder, seed, edge, queue):
-    """Worker: fills the queue with (input, target) for ever; `edge` may change while it runs."""
+    """Worker: fills the queue with (input, target) for ever.
+
+    `edge` may change while it runs, and scenes added to or taken from the folder are followed.
+    """
     torch.set_num_threads(1)
     scenes, weights = load_scenes(folder)
     rng = np.random.default_rng(seed)
-    while True:
-        size = edge.value
-        hu, target = sample(rng, scenes[rng.choice(len(scenes), p=weights)], size)
+    for count in itertools.count():
+        if count % RESCAN_EVERY == 0:
+            scenes, weights = load_scenes(folder, scenes)
+        hu, target = sample(rng, scenes[rng.choice(len(scenes), p=weights)], edge.value)
         queue.put((normalise(hu).numpy(), target.to(torch.uint8).numpy()))
 
 
@@ -173,6 +183,17 @@ class Run:
             export.export(self.ema, export.card(self.facts(), 0.5, [], note), self.options.export)
 
 
+class _StopSignal:
+    """Turns SIGTERM into an orderly end: the step is finished and the checkpoint saved."""
+
+    def __init__(self):
+        self.received = False
+        signal.signal(signal.SIGTERM, self._receive)
+
+    def _receive(self, *_):
+        self.received = True
+
+
 def _deadline(options):
     if options.minutes:
         return time.time() + 60 * options.minutes
@@ -193,7 +214,8 @@ def train(options):
     worker.start()
     log = open(options.out / "log.jsonl", "a", buffering=1)
     recent, next_check, waited, worked = [], time.time() + 60 * options.check_minutes, 0.0, 0.0
-    while run.share < 1:
+    stop = _StopSignal()
+    while run.share < 1 and not stop.received:
         edge.value = SMALL_EDGE if run.share < options.small_share else LARGE_EDGE
         begin = time.time()
         values, target = queue.get()
@@ -212,6 +234,8 @@ def train(options):
             next_check = time.time() + 60 * options.check_minutes
     worker.terminate()
     run.save()
+    if stop.received:
+        return
     log.write(json.dumps({"step": run.step, "share": 1.0, "dice": validate(run.ema, patches)}) + "\n")
 
 

@@ -67,7 +67,9 @@ pub enum Problem {
         limit: u64,
     },
     /// The header promises more than the file can hold.
-    #[error("the header promises {declared} bytes of voxels, but the file of {present} bytes {why}; it is damaged or forged, export it again")]
+    #[error(
+        "the header promises {declared} bytes of voxels, but the file of {present} bytes {why}; it is damaged or forged, export it again"
+    )]
     SizeMismatch {
         /// Bytes the header asks for.
         declared: u64,
@@ -77,7 +79,9 @@ pub enum Problem {
         why: String,
     },
     /// The compressed stream ends or breaks before its end.
-    #[error("the compressed data is cut off or damaged after {read} of {declared} bytes ({source}); copy the file again")]
+    #[error(
+        "the compressed data is cut off or damaged after {read} of {declared} bytes ({source}); copy the file again"
+    )]
     Compressed {
         /// Bytes that could be read.
         read: u64,
@@ -114,7 +118,9 @@ pub enum Problem {
         value: f32,
     },
     /// The values cannot be Hounsfield units.
-    #[error("the values run from {low} to {high}, which are not Hounsfield units ({why}); export the CT without normalising or windowing it")]
+    #[error(
+        "the values run from {low} to {high}, which are not Hounsfield units ({why}); export the CT without normalising or windowing it"
+    )]
     NotHounsfield {
         /// Lowest value.
         low: f32,
@@ -168,7 +174,9 @@ pub enum Problem {
     #[error("the series has {0} slice(s); a volume needs at least 2, so give the folder with the whole series")]
     TooFewSlices(usize),
     /// Slices are absent.
-    #[error("{missing} slice(s) missing between {before} and {after}: a gap of {gap_mm:.2} mm where slices lie {spacing_mm:.2} mm apart; send the whole series again")]
+    #[error(
+        "{missing} slice(s) missing between {before} and {after}: a gap of {gap_mm:.2} mm where slices lie {spacing_mm:.2} mm apart; send the whole series again"
+    )]
     MissingSlice {
         /// How many fit into the gap.
         missing: usize,
@@ -182,7 +190,9 @@ pub enum Problem {
         spacing_mm: f64,
     },
     /// Two slices in one place.
-    #[error("{first} and {second} lie at the same position ({position_mm:.2} mm along the slice normal); remove one of them or separate the acquisitions")]
+    #[error(
+        "{first} and {second} lie at the same position ({position_mm:.2} mm along the slice normal); remove one of them or separate the acquisitions"
+    )]
     DuplicateSlice {
         /// One file.
         first: String,
@@ -192,7 +202,9 @@ pub enum Problem {
         position_mm: f64,
     },
     /// A slice off the straight, even row of the others.
-    #[error("{file} lies {off_mm:.2} mm from where an evenly spaced stack (every {spacing_mm:.2} mm) would have it; reconstruct the series with a constant increment")]
+    #[error(
+        "{file} lies {off_mm:.2} mm from where an evenly spaced stack (every {spacing_mm:.2} mm) would have it; reconstruct the series with a constant increment"
+    )]
     UnevenSlices {
         /// The worst file.
         file: String,
@@ -202,7 +214,9 @@ pub enum Problem {
         spacing_mm: f64,
     },
     /// Slices that differ in something all must share.
-    #[error("its {what} is {found}, but {other} has {expected}; all slices of a volume must agree, so separate the series")]
+    #[error(
+        "its {what} is {found}, but {other} has {expected}; all slices of a volume must agree, so separate the series"
+    )]
     Inconsistent {
         /// The attribute.
         what: &'static str,

@@ -13,6 +13,7 @@ mod error;
 mod hounsfield;
 mod limits;
 pub mod nifti;
+pub mod numbers;
 pub mod stl;
 mod warning;
 
@@ -47,9 +48,6 @@ pub fn read_ct(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError
 pub fn read_labels(path: &Path, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
     match detect::format(path)? {
         Format::Nifti => nifti::read_labels(path, limits),
-        Format::Folder | Format::Dicom => Err(ReadError::new(
-            path,
-            Problem::LabelsNotNifti,
-        )),
+        Format::Folder | Format::Dicom => Err(ReadError::new(path, Problem::LabelsNotNifti)),
     }
 }

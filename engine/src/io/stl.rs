@@ -121,7 +121,10 @@ fn ascii_corners(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Vec<[f32;
         check_count(path, corners.len() as u64 / 3, limits)?;
     }
     if !corners.len().is_multiple_of(3) {
-        return Err(bad(path, format!("it holds {} vertices, which are no whole triangles; it is cut off", corners.len())));
+        return Err(bad(
+            path,
+            format!("it holds {} vertices, which are no whole triangles; it is cut off", corners.len()),
+        ));
     }
     Ok(corners)
 }

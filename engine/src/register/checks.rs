@@ -60,7 +60,7 @@ fn check_points(examined: &Examined<'_>, checks: &Checks, findings: &mut Finding
     if found < wanted {
         findings.push((graded(found * 2 < wanted), Reason::FewInliers { found, wanted }));
     }
-    let share = found as f64 / examined.source.offsets.len().max(1) as f64;
+    let share = examined.residuals.inlier_share();
     let wanted = checks.min_inlier_share;
     if share < wanted {
         findings.push((graded(share * 1.5 < wanted), Reason::LowInlierShare { share, wanted }));

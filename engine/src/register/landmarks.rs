@@ -78,7 +78,11 @@ pub fn landmarks(
 /// degrees of freedom, which is `FRE^2 = (1 - 2/n) FLE^2` (Fitzpatrick et al.,
 /// IEEE TMI 17(5), 1998, doi:10.1109/42.736021, eq. 10); with it
 /// `sigma^2 (sum J^T J)^-1` is their TRE (eq. 46) as a covariance.
-fn uncertainty(patient: &[Point<Patient>], residuals_mm: &[f64], min_fle_mm: f64) -> (PoseCovariance, Matrix6<f64>, f64) {
+fn uncertainty(
+    patient: &[Point<Patient>],
+    residuals_mm: &[f64],
+    min_fle_mm: f64,
+) -> (PoseCovariance, Matrix6<f64>, f64) {
     let squares: f64 = residuals_mm.iter().map(|r| r * r).sum();
     let freedom = (3 * patient.len()).saturating_sub(6).max(1) as f64;
     let floor = if min_fle_mm.is_finite() { min_fle_mm.max(0.01) } else { 1.0 } / 3f64.sqrt();
@@ -111,11 +115,16 @@ mod tests {
     use geom::Twist;
 
     fn truth() -> Transform<Patient, Ct> {
-        Transform::exp(&Twist { rotation_rad: Vector3::new(0.4, -1.2, 2.0), translation_mm: Vector3::new(80.0, -30.0, 400.0) })
+        Transform::exp(&Twist {
+            rotation_rad: Vector3::new(0.4, -1.2, 2.0),
+            translation_mm: Vector3::new(80.0, -30.0, 400.0),
+        })
     }
 
     fn marked() -> Vec<Point<Ct>> {
-        [[0., 0., 0.], [30., 5., 2.], [-28., 4., 0.], [1., 30., -8.], [2., 28., 30.], [-25., 2., 34.]].map(Point::from).into()
+        [[0., 0., 0.], [30., 5., 2.], [-28., 4., 0.], [1., 30., -8.], [2., 28., 30.], [-25., 2., 34.]]
+            .map(Point::from)
+            .into()
     }
 
     #[test]

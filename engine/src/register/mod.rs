@@ -36,3 +36,6 @@ pub use settings::{Checks, MultiStart, Settings};
 pub use surface::surface;
 pub use target::{Target, TargetSettings};
 pub use verdict::{Reason, Verdict};
+
+#[cfg(test)]
+mod tests;

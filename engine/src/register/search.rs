@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::factor::Coarse;
 use super::pose::Pose;
 use super::settings::MultiStart;
-use super::solve::{APPROACH, CLOSE_IN, mean_squared_mm2, solve};
+use super::solve::{APPROACH, CLOSE_IN, mean_squared_mm2, misfit_mm, solve};
 use super::source::Source;
 use super::target::Target;
 
@@ -44,7 +44,7 @@ pub(super) fn search(target: &Target, source: &Source, initial: &Pose, settings:
     let close_in = |candidate: Candidate| {
         let mut pose = candidate.pose;
         solve(&lookup, &many, &mut pose, &CLOSE_IN, (0.01, source.radius_mm));
-        Candidate { pose, score_mm2: mean_squared_mm2(&lookup, &many, &pose, 1.5) }
+        Candidate { pose, score_mm2: misfit_mm(&lookup, &many, &pose).powi(2) }
     };
     distinct(kept.into_par_iter().map(close_in).collect(), source.radius_mm, settings.keep.max(1))
 }

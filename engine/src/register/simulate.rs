@@ -91,7 +91,8 @@ fn visible(bone: &PointCloud, up: Vector3<f64>, half_width_mm: f64) -> Vec<(Vect
     let side = up.cross(&along).try_normalize(1e-6).unwrap_or_else(Vector3::x);
     let along = side.cross(&up);
     let f64s = |v: &[f32; 3]| Vector3::from(*v).cast::<f64>();
-    let all: Vec<(Vector3<f64>, Vector3<f64>)> = bone.points.iter().zip(&bone.normals).map(|(p, n)| (f64s(p), f64s(n))).collect();
+    let all: Vec<(Vector3<f64>, Vector3<f64>)> =
+        bone.points.iter().zip(&bone.normals).map(|(p, n)| (f64s(p), f64s(n))).collect();
     let column = |p: &Vector3<f64>| [side.dot(p), along.dot(p)].map(|c| (c / COLUMN_MM).floor() as i64);
     let mut heights: HashMap<[i64; 2], f64> = HashMap::new();
     let mut highest = f64::NEG_INFINITY;

@@ -9,8 +9,8 @@ use super::error::RegisterError;
 use super::factor::Exact;
 use super::pose::Pose;
 use super::registration::{Evidence, Method, Registration};
-use super::search::search;
-use super::settings::Settings;
+use super::search::{Candidate, search};
+use super::settings::{MultiStart, Settings};
 use super::solve::{FINISH, solve};
 use super::source::Source;
 use super::target::Target;
@@ -20,7 +20,8 @@ use super::uncertainty::{Residuals, Uncertainty};
 ///
 /// Many starts around the first guess descend on a look-up grid (robust,
 /// point-to-plane), the best few are looked at closely, the best one is solved
-/// with exact neighbours on all points; then it is judged.
+/// with exact neighbours on all points; then it is judged. When most points lie
+/// off the bone, the search is repeated with more starts first.
 ///
 /// * `target` - the bone, prepared once.
 /// * `points` - touched points in the patient frame, mm, any order; some may
@@ -47,18 +48,28 @@ pub fn surface(
         return Err(RegisterError::InitialNotFinite);
     }
     let guess = Pose::from_transform(&initial.inverse(), &source, target);
-    let found = search(target, &source, &guess, &settings.search);
-    let Some((best, rivals)) = found.split_first() else {
+    let mut solution = locate(target, &source, &guess, &settings.search);
+    let is_good = |s: &Solution| s.residuals.inlier_share() >= settings.checks.min_inlier_share;
+    if !solution.as_ref().is_some_and(is_good) {
+        // Most points off the bone: rather a missed basin than soft tissue.
+        let again = locate(target, &source, &guess, &settings.search.thorough());
+        let share = |s: &Solution| s.residuals.inlier_share();
+        solution = [solution, again].into_iter().flatten().max_by(|a, b| share(a).total_cmp(&share(b)));
+    }
+    let Some(Solution { pose, rivals, residuals, iterations }) = solution else {
         let (capture_mm, capture_deg) = (settings.search.capture_mm, settings.search.capture_deg);
         return Err(RegisterError::NoOverlap { capture_mm, capture_deg });
     };
-    let mut pose = best.pose;
-    let iterations = solve(&Exact(target), &source.offsets, &mut pose, &FINISH, (0.003, source.radius_mm));
 
-    let residuals = Residuals::new(target, &source, &pose);
     let uncertainty = Uncertainty::new(target, &source, &pose, &residuals, settings.surface_sigma_mm);
-    let examined =
-        Examined { target, source: &source, pose: &pose, rivals, residuals: &residuals, uncertainty: &uncertainty };
+    let examined = Examined {
+        target,
+        source: &source,
+        pose: &pose,
+        rivals: &rivals,
+        residuals: &residuals,
+        uncertainty: &uncertainty,
+    };
     let findings = examine(&examined, &settings.checks);
 
     let patient_from_ct = pose.to_transform(&source, target).inverse();
@@ -81,4 +92,21 @@ pub fn surface(
         elapsed: begun.elapsed(),
     };
     Ok(Registration::new(patient_from_ct, findings, evidence))
+}
+
+/// A pose solved on all points, before it is judged.
+struct Solution {
+    pose: Pose,
+    rivals: Vec<Candidate>,
+    residuals: Residuals,
+    iterations: usize,
+}
+
+/// Searches, and finishes the best candidate; `None` when nothing is reached.
+fn locate(target: &Target, source: &Source, guess: &Pose, search_settings: &MultiStart) -> Option<Solution> {
+    let found = search(target, source, guess, search_settings);
+    let (best, rivals) = found.split_first()?;
+    let mut pose = best.pose;
+    let iterations = solve(&Exact(target), &source.offsets, &mut pose, &FINISH, (0.003, source.radius_mm));
+    Some(Solution { residuals: Residuals::new(target, source, &pose), pose, rivals: rivals.to_vec(), iterations })
 }

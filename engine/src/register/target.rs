@@ -86,9 +86,11 @@ impl Target {
         let tree = NearestIndex::new(&points)?;
         let grid = NearestGrid::new(&points, settings.cell_mm, settings.margin_mm);
         let axis = principal_axis(&points);
-        let seen_levels: Vec<u8> = levels.map_or_else(Vec::new, |l| kept.iter().filter_map(|&i| l.get(i).copied()).collect());
+        let seen_levels: Vec<u8> =
+            levels.map_or_else(Vec::new, |l| kept.iter().filter_map(|&i| l.get(i).copied()).collect());
         let (ranks, level_centres) = rank_levels(&points, &seen_levels, axis);
-        let sites = points.iter().zip(&seen.normals).map(|(point, normal)| Site { point: *point, normal: *normal }).collect();
+        let sites =
+            points.iter().zip(&seen.normals).map(|(point, normal)| Site { point: *point, normal: *normal }).collect();
         Ok(Self { sites, ranks, level_centres, origin, axis, tree, grid })
     }
 
@@ -114,7 +116,11 @@ impl Target {
         if self.level_centres.len() < 2 {
             let guess = |mm: f64| [(-1, self.axis * -mm), (1, self.axis * mm)];
             let is_known_single = self.level_centres.len() == 1;
-            return if is_known_single { Vec::new() } else { [18.0, 25.0, 32.0, 38.0].into_iter().flat_map(guess).collect() };
+            return if is_known_single {
+                Vec::new()
+            } else {
+                [18.0, 25.0, 32.0, 38.0].into_iter().flat_map(guess).collect()
+            };
         }
         let shift = |steps: i32| {
             let (mut sum, mut count) = (Vector3::zeros(), 0usize);

@@ -14,9 +14,9 @@ use super::target::Target;
 /// optical trackers (Polaris Vega), and what the spacing of the surface points
 /// adds on curved bone.
 const MIN_SIGMA_MM: f64 = 0.05;
-/// Segmentation errors of points nearer than this move together, mm: a few
-/// voxels.
-const PATCH_MM: f32 = 5.0;
+/// Segmentation errors of points nearer than this are taken to move together,
+/// mm: some ten voxels, the width of a process, as a network errs.
+const PATCH_MM: f32 = 10.0;
 /// Scales the median absolute value to a standard deviation (Rousseeuw and
 /// Croux 1993, doi:10.1080/01621459.1993.10476408, sec. 1).
 const MAD_TO_SIGMA: f64 = 1.4826;
@@ -60,6 +60,11 @@ impl Residuals {
         let median = inlying.get(inlying.len() / 2).copied().unwrap_or(f64::from(CUTOFF_MM));
         let sigma_mm = (MAD_TO_SIGMA * median).max(MIN_SIGMA_MM);
         Self { heights_mm, matched, rms_mm, sigma_mm, patches: cells.len() }
+    }
+
+    /// Share of the points on the bone.
+    pub fn inlier_share(&self) -> f64 {
+        self.matched.len() as f64 / self.heights_mm.len().max(1) as f64
     }
 }
 

@@ -118,10 +118,16 @@ impl fmt::Display for Reason {
             }
             Self::LowInlierShare { share, wanted } => {
                 let (share, wanted) = (share * 100.0, wanted * 100.0);
-                write!(f, "{share:.0} % of the points touch the bone, {wanted:.0} % are wanted: clear the bone of soft tissue")
+                write!(
+                    f,
+                    "{share:.0} % of the points touch the bone, {wanted:.0} % are wanted: clear the bone of soft tissue"
+                )
             }
             Self::HighResidual { rms_mm, limit_mm } => {
-                write!(f, "the points scatter {rms_mm:.2} mm about the bone, more than {limit_mm:.2} mm: check pointer and reference")
+                write!(
+                    f,
+                    "the points scatter {rms_mm:.2} mm about the bone, more than {limit_mm:.2} mm: check pointer and reference"
+                )
             }
             Self::WeakDirection { sigma_mm, limit_mm, direction: [x, y, z] } => write!(
                 f,
@@ -136,20 +142,29 @@ impl fmt::Display for Reason {
             }
             Self::Ambiguous { ratio, distance_mm } => {
                 let percent = ratio * 100.0;
-                write!(f, "a pose {distance_mm:.0} mm away fits nearly as well (misfit {percent:.0} %): touch more distinct bone")
+                write!(
+                    f,
+                    "a pose {distance_mm:.0} mm away fits nearly as well (misfit {percent:.0} %): touch more distinct bone"
+                )
             }
             Self::Unstable { returned, tried } => {
                 write!(f, "only {returned} of {tried} disturbed solutions came back: touch more bone")
             }
             Self::NeighbourLevel { ratio, levels } => {
                 let percent = ratio * 100.0;
-                write!(f, "the points also fit {levels:+} levels along the spine (misfit {percent:.0} %): count the levels again")
+                write!(
+                    f,
+                    "the points also fit {levels:+} levels along the spine (misfit {percent:.0} %): count the levels again"
+                )
             }
             Self::FewLandmarks { found, wanted } => {
                 write!(f, "{found} landmarks, {wanted} are wanted: add landmarks spread over the bone")
             }
             Self::HighFiducialError { fre_mm, limit_mm } => {
-                write!(f, "the landmarks match to {fre_mm:.2} mm only, more than {limit_mm:.2} mm: touch the worst one again")
+                write!(
+                    f,
+                    "the landmarks match to {fre_mm:.2} mm only, more than {limit_mm:.2} mm: touch the worst one again"
+                )
             }
         }
     }

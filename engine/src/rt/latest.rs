@@ -43,7 +43,11 @@ mod tests {
     fn values_never_go_backwards_across_threads() {
         let cell = std::sync::Arc::new(Latest::default());
         let writer = cell.clone();
-        let thread = std::thread::spawn(move || (1..=100_000u64).for_each(|v| drop(writer.publish([v; 8]))));
+        let thread = std::thread::spawn(move || {
+            for v in 1..=100_000u64 {
+                writer.publish([v; 8]);
+            }
+        });
         let mut last = 0;
         while last < 100_000 {
             if let Some(value) = cell.take() {

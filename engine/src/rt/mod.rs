@@ -4,8 +4,8 @@
 //! whoever draws. The loop does fixed work, takes no lock and reads only the
 //! immutable [`Guidance`]; a full ring is counted, never waited for.
 
-mod latest;
 mod latency;
+mod latest;
 mod navigation;
 mod session;
 

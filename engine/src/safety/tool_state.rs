@@ -104,7 +104,8 @@ impl ToolJudge {
     #[must_use]
     pub fn state(&self, now: Nanoseconds) -> ToolState {
         let Some(seen) = self.last_seen else { return ToolState::Lost };
-        let age = Nanoseconds(now.0.saturating_sub(seen.arrival_time.0).max(self.last_source_time.0 - seen.source_time.0));
+        let age =
+            Nanoseconds(now.0.saturating_sub(seen.arrival_time.0).max(self.last_source_time.0 - seen.source_time.0));
         if age >= self.limits.lost_after {
             ToolState::Lost
         } else if self.is_implausible {

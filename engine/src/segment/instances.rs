@@ -122,7 +122,8 @@ fn best_cuts(signal: &[f64]) -> Vec<usize> {
         }
     }
     let ends = (n.saturating_sub(longest)..n).flat_map(|p| (0..spacings).map(move |d| (p, d)));
-    let Some((mut p, mut d)) = ends.max_by(|a, b| score[a.0 * spacings + a.1].total_cmp(&score[b.0 * spacings + b.1])) else {
+    let Some((mut p, mut d)) = ends.max_by(|a, b| score[a.0 * spacings + a.1].total_cmp(&score[b.0 * spacings + b.1]))
+    else {
         return Vec::new();
     };
     let mut cuts = vec![p];

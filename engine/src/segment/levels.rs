@@ -115,7 +115,8 @@ pub fn name(evidence: &[Evidence], bone_below_mm3: f64) -> Naming {
     let from_sacrum = sees_sacrum.then_some(L5 - (count - 1));
     let from_last_rib = last_rib(&has_ribs).map(|i| T12 - i);
     let from_first_rib = first_rib(&has_ribs).map(|i| T1 - i);
-    let proposals = [(Anchor::Sacrum, from_sacrum), (Anchor::LastRib, from_last_rib), (Anchor::FirstRib, from_first_rib)];
+    let proposals =
+        [(Anchor::Sacrum, from_sacrum), (Anchor::LastRib, from_last_rib), (Anchor::FirstRib, from_first_rib)];
     let mut found = proposals.into_iter().filter_map(|(anchor, first)| Some((anchor, first?)));
     let (anchor, first) = found.next().unwrap_or_else(|| {
         // With ribs down to the last one in view it is taken for T12, with
@@ -137,7 +138,9 @@ pub fn name(evidence: &[Evidence], bone_below_mm3: f64) -> Naming {
 /// only the first two are asked).
 fn last_rib(has_ribs: &[bool]) -> Option<i32> {
     let ends = (1..has_ribs.len().saturating_sub(1)).rev();
-    let mut transitions = ends.filter(|i| has_ribs[i - 1] && has_ribs[*i] && !has_ribs[i + 1] && !has_ribs.get(i + 2).copied().unwrap_or(false));
+    let mut transitions = ends.filter(|i| {
+        has_ribs[i - 1] && has_ribs[*i] && !has_ribs[i + 1] && !has_ribs.get(i + 2).copied().unwrap_or(false)
+    });
     transitions.next().and_then(|i| i32::try_from(i).ok())
 }
 

@@ -107,7 +107,10 @@ fn check_grids(result: &LabelMap, reference: &LabelMap) -> Result<(), MetricErro
         return Err(MetricError::Size { reference: b.size(), result: a.size() });
     }
     let far = a.size().map(|n| n as f64 - 1.0);
-    let offset_mm = a.to_ct(far.into()).distance(b.to_ct(far.into())).max(a.to_ct([0.0; 3].into()).distance(b.to_ct([0.0; 3].into())));
+    let offset_mm = a
+        .to_ct(far.into())
+        .distance(b.to_ct(far.into()))
+        .max(a.to_ct([0.0; 3].into()).distance(b.to_ct([0.0; 3].into())));
     if offset_mm > 0.1 {
         return Err(MetricError::Place { offset_mm });
     }
@@ -193,7 +196,15 @@ mod tests {
     }
 
     fn cube(label: u8, from_x: usize) -> LabelMap {
-        map(move |x, y, z| if (from_x..from_x + 10).contains(&x) && (5..15).contains(&y) && (5..15).contains(&z) { label } else { 0 })
+        map(
+            move |x, y, z| {
+                if (from_x..from_x + 10).contains(&x) && (5..15).contains(&y) && (5..15).contains(&z) {
+                    label
+                } else {
+                    0
+                }
+            },
+        )
     }
 
     #[test]

@@ -108,7 +108,10 @@ impl Model {
         let network = CompactUnet::from_safetensors(device, weights, &architecture)?;
         let divisor = architecture.divisor();
         if card.preprocessing.patch_voxels.iter().any(|n| *n == 0 || n % divisor != 0 || *n > 512) {
-            let found = format!("patch_voxels {:?}, but this network needs multiples of {divisor} up to 512", card.preprocessing.patch_voxels);
+            let found = format!(
+                "patch_voxels {:?}, but this network needs multiples of {divisor} up to 512",
+                card.preprocessing.patch_voxels
+            );
             return Err(ModelError::Content(found));
         }
         Ok(Self { card, network })
@@ -144,7 +147,8 @@ fn check(card: &ModelCard) -> Result<(), ModelError> {
         format!("axes {:?}, but this version feeds \"LPS\"", p.axes)
     } else if !(0.5..=10.0).contains(&p.spacing_mm) {
         format!("spacing_mm {}, outside 0.5 to 10", p.spacing_mm)
-    } else if !(p.scale_hu.is_finite() && p.scale_hu > 0.0 && p.clamp_hu[0] < p.clamp_hu[1] && p.offset_hu.is_finite()) {
+    } else if !(p.scale_hu.is_finite() && p.scale_hu > 0.0 && p.clamp_hu[0] < p.clamp_hu[1] && p.offset_hu.is_finite())
+    {
         format!("clamp_hu {:?}, offset_hu {}, scale_hu {}, which is no scaling", p.clamp_hu, p.offset_hu, p.scale_hu)
     } else if !(0.01..=0.99).contains(&card.vertebra_threshold) {
         format!("vertebra_threshold {}, outside 0.01 to 0.99", card.vertebra_threshold)

@@ -28,7 +28,12 @@ impl Semantic {
     ///
     /// # Errors
     /// [`SegmentError`] when a grid cannot be made or the network refuses.
-    pub fn from_network(ct: &Volume, model: &Model, device: &Cpu, progress: &mut dyn Progress) -> Result<Self, SegmentError> {
+    pub fn from_network(
+        ct: &Volume,
+        model: &Model,
+        device: &Cpu,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, SegmentError> {
         progress.stage("resample");
         let p = &model.card.preprocessing;
         let (low, high) = ct.grid.bounds();

@@ -48,7 +48,8 @@ pub fn probabilities(
                 let origin = [z, y, x];
                 let window = cut(hu, dims, origin, patch, p.padding_hu);
                 let scores = if window.iter().any(|v| *v > BONE_HU) {
-                    let scaled = window.iter().map(|v| (v.clamp(p.clamp_hu[0], p.clamp_hu[1]) - p.offset_hu) / p.scale_hu);
+                    let scaled =
+                        window.iter().map(|v| (v.clamp(p.clamp_hu[0], p.clamp_hu[1]) - p.offset_hu) / p.scale_hu);
                     let input = Tensor::new([1, patch[0], patch[1], patch[2]], scaled.collect())?;
                     let logits = model.network.forward(device, &input)?;
                     Some(device.download(device.softmax_channels(device.upload(&logits)?)?)?)

@@ -103,7 +103,8 @@ impl<'a> Marcher<'a> {
         let mut ids = [NO_VERTEX; EDGES + 4];
         for (i, polygon) in case.centres.iter().enumerate() {
             let corners: Vec<u32> = polygon.iter().map(|&edge| self.vertex(cell, edge)).collect();
-            let sum = corners.iter().fold(Vector3::zeros(), |sum, &id| sum + Vector3::from(self.mesh.vertices[id as usize]));
+            let sum =
+                corners.iter().fold(Vector3::zeros(), |sum, &id| sum + Vector3::from(self.mesh.vertices[id as usize]));
             ids[EDGES + i] = self.mesh.push_vertex((sum / corners.len() as f32).into());
         }
         for triangle in &case.triangles {

@@ -52,7 +52,9 @@ pub fn from_mask(map: &LabelMap, label: u8, settings: &MeshSettings) -> Mesh {
 pub fn from_masks(map: &LabelMap, labels: &[u8], settings: &MeshSettings) -> Vec<Mesh> {
     let boxes = label_boxes(&map.labels, &map.grid);
     let found = |label: u8| boxes.get(usize::from(label)).copied().flatten().filter(|_| label != 0);
-    let one = |&label: &u8| found(label).map_or_else(Mesh::default, |b| mesh_label(&map.labels, &map.grid, label, b, settings));
+    let one = |&label: &u8| {
+        found(label).map_or_else(Mesh::default, |b| mesh_label(&map.labels, &map.grid, label, b, settings))
+    };
     labels.par_iter().map(one).collect()
 }
 
@@ -82,7 +84,9 @@ pub fn from_probability(probability: &[f32], grid: &Grid, settings: &MeshSetting
     let is_set = |p: &f32| usize::from(*p > 0.05);
     let found = boxes_of(probability, grid.size(), 2, is_set).get(1).copied().flatten();
     found.map_or_else(Mesh::default, |found| {
-        mesh_crop(grid, found, settings, |index| probability.get(index).filter(|p| !p.is_nan()).map_or(0.0, |p| p.clamp(0.0, 1.0)))
+        mesh_crop(grid, found, settings, |index| {
+            probability.get(index).filter(|p| !p.is_nan()).map_or(0.0, |p| p.clamp(0.0, 1.0))
+        })
     })
 }
 

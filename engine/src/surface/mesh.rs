@@ -146,9 +146,12 @@ impl Mesh {
             // Uniform in a triangle: Osada et al. 2002, doi:10.1145/571647.571648, eq. 1.
             let (root, v) = (random.uniform().sqrt(), random.uniform());
             let weights = [1.0 - root, root * (1.0 - v), root * v];
-            let blend = |corners: [Vector3<f64>; 3]| corners.iter().zip(weights).fold(Vector3::zeros(), |s, (c, w)| s + c * w);
-            let normals = triangle.map(|i| self.normals.get(i as usize).map_or_else(Vector3::zeros, |n| Vector3::from(*n).cast()));
-            let normal = blend(normals).try_normalize(1e-12).or_else(|| self.doubled_area_normal(triangle).try_normalize(1e-30));
+            let blend =
+                |corners: [Vector3<f64>; 3]| corners.iter().zip(weights).fold(Vector3::zeros(), |s, (c, w)| s + c * w);
+            let normals = triangle
+                .map(|i| self.normals.get(i as usize).map_or_else(Vector3::zeros, |n| Vector3::from(*n).cast()));
+            let normal =
+                blend(normals).try_normalize(1e-12).or_else(|| self.doubled_area_normal(triangle).try_normalize(1e-30));
             cloud.points.push(blend(self.corners(triangle)).cast::<f32>().into());
             cloud.normals.push(normal.unwrap_or_else(Vector3::z).cast::<f32>().into());
         }

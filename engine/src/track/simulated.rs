@@ -97,7 +97,16 @@ impl SimulatedTracker {
         }
         let random = Random::new(settings.seed);
         let tip_from_tool = tool_from_tip.inverse();
-        Some(Self { settings, path, reach_mm, tracker_from_patient, patient_from_ct, tip_from_tool, random, sequence: 0 })
+        Some(Self {
+            settings,
+            path,
+            reach_mm,
+            tracker_from_patient,
+            patient_from_ct,
+            tip_from_tool,
+            random,
+            sequence: 0,
+        })
     }
 
     fn time_of(&self, sequence: u64) -> Nanoseconds {
@@ -127,7 +136,8 @@ impl SimulatedTracker {
 
     fn noise(&mut self) -> Twist {
         let (mm, rad) = (self.settings.position_noise_mm, self.settings.rotation_noise_deg.to_radians());
-        let mut draw = |sigma: f64| Vector3::new(self.random.normal(), self.random.normal(), self.random.normal()) * sigma;
+        let mut draw =
+            |sigma: f64| Vector3::new(self.random.normal(), self.random.normal(), self.random.normal()) * sigma;
         Twist { rotation_rad: draw(rad), translation_mm: draw(mm) }
     }
 }
@@ -148,7 +158,8 @@ impl Source for SimulatedTracker {
         }
         self.sequence += 1;
         let travelled_mm = source_time.0 as f64 * 1e-9 * self.settings.speed_mm_s;
-        let exact = self.tracker_from_patient * self.patient_from_ct * self.ct_from_tip(travelled_mm) * self.tip_from_tool;
+        let exact =
+            self.tracker_from_patient * self.patient_from_ct * self.ct_from_tip(travelled_mm) * self.tip_from_tool;
         // Noise acts in the marker array's own frame, about its origin.
         let measured = exact * Transform::<Tool, Tool>::exp(&self.noise());
         let is_hidden = self.settings.occlusions.iter().any(|o| (o.from..o.until).contains(&source_time));
@@ -169,8 +180,10 @@ mod tests {
     fn tracker(occlusions: Vec<Occlusion>) -> SimulatedTracker {
         let down = Vector::new(0.0, -1.0, 0.0);
         let path = [0.0, 100.0].map(|z| Waypoint { tip: Point::new(0.0, 50.0, z), direction: down }).to_vec();
-        let settings = SimulationSettings { occlusions, position_noise_mm: 0.0, rotation_noise_deg: 0.0, ..Default::default() };
-        SimulatedTracker::new(path, Transform::identity(), Transform::identity(), &Transform::identity(), settings).unwrap()
+        let settings =
+            SimulationSettings { occlusions, position_noise_mm: 0.0, rotation_noise_deg: 0.0, ..Default::default() };
+        SimulatedTracker::new(path, Transform::identity(), Transform::identity(), &Transform::identity(), settings)
+            .unwrap()
     }
 
     #[test]

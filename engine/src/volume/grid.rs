@@ -44,7 +44,8 @@ impl Grid {
         }
         let linear: Matrix3<f64> = ct_from_voxel.fixed_view::<3, 3>(0, 0).into();
         let edge_product: f64 = linear.column_iter().map(|c| c.norm()).product();
-        let inverse = linear.try_inverse().filter(|_| linear.determinant().abs() > 1e-6 * edge_product && edge_product > 0.0);
+        let inverse =
+            linear.try_inverse().filter(|_| linear.determinant().abs() > 1e-6 * edge_product && edge_product > 0.0);
         let Some(inverse) = inverse else {
             return Err(GridError::Affine("two of its axes point the same way or one has no length".into()));
         };

@@ -46,9 +46,11 @@ pub(super) fn trilinear(values: &[f32], size: [usize; 3], voxel: [f64; 3]) -> Op
             return None;
         }
         let at = at.clamp(0.0, limit);
-        low[axis] = at as usize;
+        // By way of i64: `floor` and `fract` are library calls on plain x86-64.
+        let whole = at as i64;
+        low[axis] = whole as usize;
         high[axis] = (low[axis] + 1).min(last);
-        part[axis] = at.fract() as f32;
+        part[axis] = (at - whole as f64) as f32;
     }
     let row = |y: usize, z: usize| -> Option<f32> {
         let start = (z * size[1] + y) * size[0];
@@ -67,7 +69,7 @@ pub(super) fn trilinear(values: &[f32], size: [usize; 3], voxel: [f64; 3]) -> Op
 pub(super) fn nearest(values: &[u8], size: [usize; 3], voxel: [f64; 3]) -> Option<u8> {
     let mut index = [0usize; 3];
     for axis in 0..3 {
-        let at = (voxel[axis] + 0.5).floor();
+        let at = voxel[axis] + 0.5;
         if !(0.0..size[axis] as f64).contains(&at) {
             return None;
         }

@@ -39,9 +39,9 @@ impl Storage {
     /// All 48.
     pub fn all() -> impl Iterator<Item = Self> {
         let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-        orders.into_iter().flat_map(|order| {
-            (0..8).map(move |bits| Self { order, flip: [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0] })
-        })
+        orders
+            .into_iter()
+            .flat_map(|order| (0..8).map(move |bits| Self { order, flip: [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0] }))
     }
 
     pub fn size(&self) -> [usize; 3] {

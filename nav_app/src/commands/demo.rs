@@ -179,12 +179,14 @@ fn show(options: &DemoArguments, case: &Arc<Case>, header: SceneHeader, live: Li
     Ok(Shown { summary, images, notes })
 }
 
-/// Lets the session run and returns the last snapshot in which the tool lives.
+/// Lets the session run and returns the last snapshot with a pose, or, where
+/// the registration allows none, the last one.
 fn run_for(live: &LiveSession, duration: Duration, stages: &mut Stages) -> Option<Snapshot> {
     let started = Instant::now();
     let mut last = None;
     while started.elapsed() < duration {
-        if let Some(snapshot) = live.latest().filter(|s| s.ct_from_tip.is_some()) {
+        let has_pose = |s: &Snapshot| s.ct_from_tip.is_some();
+        if let Some(snapshot) = live.latest().filter(|s| has_pose(s) || !last.as_ref().is_some_and(has_pose)) {
             last = Some(snapshot);
         }
         stages.fraction(started.elapsed().as_secs_f64() / duration.as_secs_f64());

@@ -22,7 +22,8 @@ pub(super) fn check(object: &DefaultDicomObject, rows: usize, columns: usize) ->
         return Ok(());
     }
     let [w, h, n] = declared;
-    let reason = format!("its compressed picture is {w}x{h} with {n} component(s), its header says {columns}x{rows} with 1");
+    let reason =
+        format!("its compressed picture is {w}x{h} with {n} component(s), its header says {columns}x{rows} with 1");
     Err(Problem::Dicom { doing: "decoded", reason })
 }
 

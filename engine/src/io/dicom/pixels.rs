@@ -4,17 +4,15 @@ use dicom_object::open_file;
 use dicom_pixeldata::PixelDecoder;
 
 use super::codestream;
-use super::slice::{PixelLayout, SliceHeader, chain};
+use super::slice::{PixelLayout, SliceHeader, damaged};
 use crate::io::error::Problem;
 
 /// Decodes the pixels of `slice` into `out` (`rows * columns` HU); returns how
 /// many carry the padding value.
 pub(super) fn decode(slice: &SliceHeader, out: &mut [f32]) -> Result<usize, Problem> {
-    let object =
-        open_file(&slice.path).map_err(|e| Problem::Dicom { doing: "parsed", reason: chain(&e) })?;
+    let object = open_file(&slice.path).map_err(|e| damaged("parsed", &e))?;
     codestream::check(&object, slice.rows, slice.columns)?;
-    let pixels =
-        object.decode_pixel_data().map_err(|e| Problem::Dicom { doing: "decoded", reason: chain(&e) })?;
+    let pixels = object.decode_pixel_data().map_err(|e| damaged("decoded", &e))?;
     let bytes = pixels.data();
     let needed = out.len() * if slice.layout.is_16_bit { 2 } else { 1 };
     // A byte more is the padding to even length.

@@ -8,6 +8,7 @@ use dicom_object::{DefaultDicomObject, OpenFileOptions};
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 use geom::nalgebra::Vector3;
 
+use super::lengths;
 use crate::io::error::Problem;
 
 /// A file that was looked at.
@@ -72,10 +73,9 @@ impl PixelLayout {
 
 /// Reads everything up to the pixels and decides what the file is.
 pub(super) fn read_header(path: &Path) -> Result<Found, Problem> {
-    let object = OpenFileOptions::new()
-        .read_until(tags::PIXEL_DATA)
-        .open_file(path)
-        .map_err(|e| Problem::Dicom { doing: "parsed", reason: chain(&e) })?;
+    lengths::check(path)?;
+    let object =
+        OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(path).map_err(|e| damaged("parsed", &e))?;
     let skipped = |why: String| Ok(Found::Skipped { path: path.to_owned(), why });
     let class = object.meta().media_storage_sop_class_uid().trim_end_matches(['\0', ' ']).to_owned();
     let modality = text(&object, tags::MODALITY).unwrap_or_else(|| "unknown".into());
@@ -134,14 +134,18 @@ fn layout(object: &DefaultDicomObject) -> Result<PixelLayout, Problem> {
     let frames = number(object, tags::NUMBER_OF_FRAMES).unwrap_or(1.0);
     let photometric = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
     if samples != 1 || frames != 1.0 || photometric != "MONOCHROME2" {
-        return Err(unusable(format!("it has {frames} frame(s) of {samples} sample(s), {photometric}; a CT slice is one MONOCHROME2 frame")));
+        return Err(unusable(format!(
+            "it has {frames} frame(s) of {samples} sample(s), {photometric}; a CT slice is one MONOCHROME2 frame"
+        )));
     }
     let allocated = integer(object, tags::BITS_ALLOCATED, "BitsAllocated")?;
     let bits_stored = integer(object, tags::BITS_STORED, "BitsStored")?;
     let high_bit = integer(object, tags::HIGH_BIT, "HighBit")?;
     let fits = (1..=allocated).contains(&bits_stored) && high_bit < allocated && high_bit + 1 >= bits_stored;
     if !matches!(allocated, 8 | 16) || !fits {
-        return Err(unusable(format!("BitsAllocated {allocated}, BitsStored {bits_stored}, HighBit {high_bit} do not fit; 8 or 16 bits are supported")));
+        return Err(unusable(format!(
+            "BitsAllocated {allocated}, BitsStored {bits_stored}, HighBit {high_bit} do not fit; 8 or 16 bits are supported"
+        )));
     }
     // VR is US or SS; either way the low 16 bits are what is stored.
     let padding = object.get(tags::PIXEL_PADDING_VALUE).and_then(|e| e.to_int::<i32>().ok());
@@ -161,7 +165,9 @@ fn check_transfer_syntax(uid: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let name = known.map_or("an unknown encoding", |syntax| syntax.name());
-    let reason = format!("its transfer syntax {name} ({uid}) is not supported; send it uncompressed (Explicit VR Little Endian)");
+    let reason = format!(
+        "its transfer syntax {name} ({uid}) is not supported; send it uncompressed (Explicit VR Little Endian)"
+    );
     Err(Problem::Dicom { doing: "decoded", reason })
 }
 
@@ -185,12 +191,18 @@ fn integer(object: &DefaultDicomObject, tag: Tag, name: &str) -> Result<u16, Pro
 
 fn numbers<const N: usize>(object: &DefaultDicomObject, tag: Tag, name: &str) -> Result<[f64; N], Problem> {
     let values = object.get(tag).and_then(|e| e.to_multi_float64().ok()).unwrap_or_default();
-    let array: Option<[f64; N]> = values.as_slice().try_into().ok().filter(|a: &[f64; N]| a.iter().all(|v| v.is_finite()));
+    let array: Option<[f64; N]> =
+        values.as_slice().try_into().ok().filter(|a: &[f64; N]| a.iter().all(|v| v.is_finite()));
     array.ok_or_else(|| unusable(format!("{name} is {values:?}; {N} finite numbers are needed")))
 }
 
+/// What a parser or decoder says about a file, and what to do.
+pub(super) fn damaged(doing: &'static str, error: &dyn std::error::Error) -> Problem {
+    Problem::Dicom { doing, reason: format!("{}; send the file again from its source", chain(error)) }
+}
+
 /// An error with everything below it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(cause) = below {
@@ -205,7 +217,9 @@ fn class_name(uid: &str) -> &str {
     match uid {
         uids::CT_IMAGE_STORAGE => "CT Image Storage",
         uids::ENHANCED_CT_IMAGE_STORAGE => "Enhanced CT Image Storage (multi-frame, not supported)",
-        uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE => "Legacy Converted Enhanced CT Image Storage (not supported)",
+        uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE => {
+            "Legacy Converted Enhanced CT Image Storage (not supported)"
+        }
         uids::MR_IMAGE_STORAGE => "MR Image Storage",
         uids::ENHANCED_MR_IMAGE_STORAGE => "Enhanced MR Image Storage",
         uids::POSITRON_EMISSION_TOMOGRAPHY_IMAGE_STORAGE => "PET Image Storage",

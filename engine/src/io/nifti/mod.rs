@@ -34,10 +34,10 @@ use voxels::Source;
 /// than `limits`, cut off, unusable geometry, several time points, constant
 /// values, or values that cannot be HU.
 ///
-/// Cost: about 0.2 s for 35 million 16-bit voxels, compressed.
+/// Cost: about 0.6 s for 35 million 16-bit voxels, most of it decompression.
 pub fn read_volume(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError> {
     let mut source = Source::open(path, limits)?;
-    let mut hu = Vec::new();
+    let mut hu = Vec::with_capacity(source.likely_voxels());
     source.read(|element, _, bytes| {
         element.append_f32(bytes, &mut hu);
         Ok(())
@@ -54,7 +54,7 @@ pub fn read_volume(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadE
 /// As [`read_volume`], and when a voxel is no label (the CT was given).
 pub fn read_labels(path: &Path, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
     let mut source = Source::open(path, limits)?;
-    let mut labels = Vec::new();
+    let mut labels = Vec::with_capacity(source.likely_voxels());
     source.read(|element, path, bytes| {
         element
             .append_u8(bytes, &mut labels)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::header::{self, HEADER_BYTES, Layout};
+use crate::io::detect;
 use crate::io::error::{Problem, ReadError};
 use crate::io::limits::Limits;
 use crate::io::warning::Warning;
@@ -14,6 +15,9 @@ use crate::volume::Grid;
 
 /// Bytes read at a time; a multiple of every element size.
 const CHUNK: usize = 1 << 20;
+
+/// Compression that real CTs stay below by far (they reach 2 to 10).
+const LIKELY_INFLATION: u64 = 64;
 
 /// Number type of a voxel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +113,8 @@ pub(super) struct Source {
     reader: Box<dyn Read>,
     /// Bytes of voxels.
     data_bytes: u64,
+    /// Bytes of the file.
+    present: u64,
 }
 
 impl Source {
@@ -130,7 +136,7 @@ impl Source {
         let mut start = [0; HEADER_BYTES];
         read_exactly(path, &mut *reader, &mut start, 0, HEADER_BYTES as u64)?;
         if !header::looks_like_nifti(&start) {
-            return Err(fail(super::super::detect::unknown(&start)));
+            return Err(fail(detect::unknown(&start)));
         }
         let layout = header::parse(&start).map_err(fail)?;
         let voxels = limits.check_voxels(path, layout.size)?;
@@ -146,7 +152,13 @@ impl Source {
             return Err(fail(Problem::SizeMismatch { declared, present, why }));
         }
         let grid = header::grid(&layout).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), layout, grid, reader, data_bytes })
+        Ok(Self { path: path.to_owned(), layout, grid, reader, data_bytes, present })
+    }
+
+    /// Voxels to make room for at once: all, unless the file compresses so well
+    /// that the header may be a lie; then memory grows with what arrives.
+    pub(super) fn likely_voxels(&self) -> usize {
+        if self.data_bytes <= self.present.saturating_mul(LIKELY_INFLATION) { self.grid.len() } else { 0 }
     }
 
     /// Hands the voxels to `sink` in chunks of whole elements.

@@ -58,7 +58,11 @@ fn check_len(path: &Path, grid: &Grid, found: usize) -> Result<(), WriteError> {
     Err(WriteError { path: path.to_owned(), doing: "write the voxels", source })
 }
 
-fn write_all<const N: usize>(out: &mut dyn Write, values: &[f32], to_bytes: impl Fn(f32) -> [u8; N]) -> std::io::Result<()> {
+fn write_all<const N: usize>(
+    out: &mut dyn Write,
+    values: &[f32],
+    to_bytes: impl Fn(f32) -> [u8; N],
+) -> std::io::Result<()> {
     let mut buffer = Vec::with_capacity(CHUNK * N);
     for part in values.chunks(CHUNK) {
         buffer.clear();

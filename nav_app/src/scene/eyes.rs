@@ -1,0 +1,180 @@
+//! What the two eyes of a headset see, half a metre behind the spine.
+//!
+//! The slices hang beside the bone in the room: a head-mounted view must not
+//! be relied on without them (510(k) K190929, K213034, K211254).
+
+use bevy::asset::RenderAssetUsages;
+use bevy::camera::RenderTarget;
+use bevy::camera::visibility::RenderLayers;
+use bevy::core_pipeline::tonemapping::Tonemapping;
+use bevy::mesh::{Indices, PrimitiveTopology};
+use bevy::prelude::*;
+use bevy::render::render_resource::TextureFormat;
+use bevy::ui::UiTargetCamera;
+
+use super::plane::Plane;
+use super::slice_view::{ScreenId, Screens};
+use super::vertebrae::is_uncertain;
+use super::widgets::text;
+use super::{Content, layout, palette};
+
+/// Distance between the pupils, m: the adult mean (Dodgson 2004,
+/// doi:10.1117/12.529999).
+const PUPIL_DISTANCE_M: f32 = 0.063;
+/// Where the head is: half a metre behind the spine, a little above and left.
+const HEAD: Vec3 = Vec3::new(-0.06, 0.06, 0.52);
+/// What it looks at: between the spine and the panel.
+const GAZE: Vec3 = Vec3::new(0.085, 0.0, 0.0);
+const FIELD_OF_VIEW_DEG: f32 = 58.0;
+/// Pixels along an eye picture's edges.
+pub const SIZE: u32 = 1024;
+/// Seen by the eyes only.
+const EYES_ONLY: RenderLayers = RenderLayers::layer(1);
+/// Where the panel hangs and how high it is, m.
+const PANEL_AT: Vec3 = Vec3::new(0.235, 0.0, 0.03);
+const PANEL_HEIGHT_M: f32 = 0.36;
+/// Size of the panel's texture relative to the desktop's column; the eye sees
+/// it about 560 pixels high, and textures here have no mipmaps.
+const PANEL_SCALE: f32 = 0.62;
+/// Cells of the texture that holds the level names.
+const CELL: UVec2 = UVec2::new(120, 48);
+const CELL_COLUMNS: u32 = 4;
+/// Height of a level name in the room, m.
+const NAME_HEIGHT_M: f32 = 0.011;
+
+/// Marks the cameras of the eyes.
+#[derive(Component)]
+pub struct Eye;
+
+/// The pictures of both eyes, left first.
+#[derive(Resource, Clone)]
+pub struct EyeImages(pub [Handle<Image>; 2]);
+
+/// Puts eyes, panel and level names into the scene.
+pub fn spawn(
+    mut commands: Commands<'_, '_>,
+    content: Res<'_, Content>,
+    screens: Res<'_, Screens>,
+    slices: Res<'_, super::ColumnScreens>,
+    mut images: ResMut<'_, Assets<Image>>,
+    mut meshes: ResMut<'_, Assets<Mesh>>,
+    mut materials: ResMut<'_, Assets<StandardMaterial>>,
+) {
+    let head = Transform::from_translation(HEAD).looking_at(GAZE, Vec3::Y);
+    let eyes = [-0.5, 0.5].map(|side| {
+        let image = images.add(Image::new_target_texture(SIZE, SIZE, TextureFormat::Rgba8UnormSrgb, None));
+        let place = head.with_translation(HEAD + head.right() * (side * PUPIL_DISTANCE_M));
+        commands.spawn((
+            Eye,
+            Camera3d::default(),
+            Camera { order: -1, clear_color: palette::BACKGROUND.into(), ..default() },
+            RenderTarget::Image(image.clone().into()),
+            Projection::Perspective(PerspectiveProjection {
+                fov: FIELD_OF_VIEW_DEG.to_radians(),
+                near: 0.02,
+                ..default()
+            }),
+            Tonemapping::None,
+            Msaa::Sample4,
+            RenderLayers::layer(0).union(&EYES_ONLY),
+            place,
+        ));
+        image
+    });
+    commands.insert_resource(EyeImages(eyes));
+    let panel = panel_image(&mut commands, &mut images, &content, &screens, &slices.0);
+    let width = PANEL_HEIGHT_M * layout::COLUMN / layout::HEIGHT;
+    let material = materials.add(StandardMaterial { base_color_texture: Some(panel), unlit: true, ..default() });
+    let towards_head = Transform::from_translation(PANEL_AT).looking_at(2.0 * PANEL_AT - HEAD, Vec3::Y);
+    commands.spawn((Mesh3d(meshes.add(Rectangle::new(width, PANEL_HEIGHT_M))), MeshMaterial3d(material), towards_head, EYES_ONLY));
+    spawn_names(&mut commands, &content, &mut images, &mut meshes, &mut materials);
+}
+
+/// A camera that draws user interface into a new image.
+pub fn interface_camera(
+    commands: &mut Commands<'_, '_>,
+    images: &mut Assets<Image>,
+    size: UVec2,
+    background: Color,
+) -> (Entity, Handle<Image>) {
+    let image = images.add(Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None));
+    let camera = Camera { order: -3, clear_color: background.into(), ..default() };
+    let target = RenderTarget::Image(image.clone().into());
+    (commands.spawn((Camera2d, camera, target, Msaa::Off)).id(), image)
+}
+
+fn panel_image(
+    commands: &mut Commands<'_, '_>,
+    images: &mut Assets<Image>,
+    content: &Content,
+    screens: &Screens,
+    slices: &[(Plane, ScreenId)],
+) -> Handle<Image> {
+    let size = (Vec2::new(layout::COLUMN, layout::HEIGHT) * PANEL_SCALE).as_uvec2();
+    let (camera, image) = interface_camera(commands, images, size, palette::EDGE);
+    let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
+    commands
+        .spawn((whole, UiTargetCamera(camera)))
+        .with_children(|root| layout::spawn_column(root, content, screens, slices, PANEL_SCALE));
+    image
+}
+
+/// Level names as small signs beside the bones, turned to the head.
+fn spawn_names(
+    commands: &mut Commands<'_, '_>,
+    content: &Content,
+    images: &mut Assets<Image>,
+    meshes: &mut Assets<Mesh>,
+    materials: &mut Assets<StandardMaterial>,
+) {
+    let vertebrae = &content.case.vertebrae;
+    let rows = (vertebrae.len() as u32).div_ceil(CELL_COLUMNS).max(1);
+    let size = CELL * UVec2::new(CELL_COLUMNS, rows);
+    let (camera, image) = interface_camera(commands, images, size, palette::BACKGROUND);
+    let material = materials.add(StandardMaterial { base_color_texture: Some(image), unlit: true, ..default() });
+    let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
+    commands.spawn((whole, UiTargetCamera(camera))).with_children(|root| {
+        for (vertebra, cell) in vertebrae.iter().zip(cells()) {
+            let words = format!("{}{}", vertebra.level, if is_uncertain(vertebra) { " ?" } else { "" });
+            let node = Node {
+                position_type: PositionType::Absolute,
+                left: px((cell.x * CELL.x) as f32),
+                top: px((cell.y * CELL.y) as f32),
+                width: px(CELL.x as f32),
+                height: px(CELL.y as f32),
+                justify_content: JustifyContent::Center,
+                align_items: AlignItems::Center,
+                ..default()
+            };
+            root.spawn(node).with_children(|sign| {
+                sign.spawn(text(words, 40.0, palette::bone(vertebra.level)));
+            });
+        }
+    });
+    let side = |v: &&[f32; 3]| v[0];
+    for (vertebra, cell) in vertebrae.iter().zip(cells()) {
+        let Some(leftmost) = vertebra.mesh.vertices.iter().max_by(|a, b| side(a).total_cmp(&side(b))) else { continue };
+        let at = content.frame.point((*leftmost).into()) + Vec3::new(-0.022, 0.0, 0.0);
+        let place = Transform::from_translation(at).looking_at(2.0 * at - HEAD, Vec3::Y);
+        let uv = (cell.as_vec2() / UVec2::new(CELL_COLUMNS, rows).as_vec2(), Vec2::ONE / UVec2::new(CELL_COLUMNS, rows).as_vec2());
+        commands.spawn((Mesh3d(meshes.add(sign_mesh(uv.0, uv.1))), MeshMaterial3d(material.clone()), place, EYES_ONLY));
+    }
+}
+
+fn cells() -> impl Iterator<Item = UVec2> {
+    (0..).map(|i| UVec2::new(i % CELL_COLUMNS, i / CELL_COLUMNS))
+}
+
+/// A sign that shows one cell of the texture; faces +z.
+fn sign_mesh(corner: Vec2, extent: Vec2) -> Mesh {
+    let half = 0.5 * Vec2::new(NAME_HEIGHT_M * CELL.x as f32 / CELL.y as f32, NAME_HEIGHT_M);
+    let corners = [Vec2::new(0.0, 1.0), Vec2::ONE, Vec2::new(1.0, 0.0), Vec2::ZERO];
+    let positions: Vec<Vec3> =
+        corners.iter().map(|c| ((*c * 2.0 - 1.0) * half * Vec2::new(1.0, -1.0)).extend(0.0)).collect();
+    let uvs: Vec<Vec2> = corners.iter().map(|c| corner + *c * extent).collect();
+    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
+        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, positions)
+        .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, vec![Vec3::Z; 4])
+        .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, uvs)
+        .with_inserted_indices(Indices::U32(vec![0, 1, 2, 0, 2, 3]))
+}

@@ -1,0 +1,151 @@
+//! What the surgeon sees: spine, instrument, slices, numbers.
+//!
+//! The scene computes no pose; it draws the newest [`Snapshot`] and shows
+//! nothing the engine does not stand behind ([`picture`]). It runs in a window
+//! ([`run_window`]) or draws PNG files without a display ([`render_headless`]).
+//!
+//! Bevy's own messages go through `tracing`; `wgpu=error,naga=error,bevy=warn`
+//! keeps them quiet.
+//!
+//! [`Snapshot`]: engine::rt::Snapshot
+#![allow(clippy::needless_pass_by_value, reason = "Bevy hands resources and queries to systems by value")]
+#![allow(clippy::too_many_arguments, reason = "a system's arguments are what it reads and writes, not a call's")]
+
+mod adapter;
+mod camera;
+mod canvas;
+mod contours;
+mod eyes;
+mod headless;
+mod labels;
+mod layout;
+mod occlusion;
+mod palette;
+mod panel;
+mod picture;
+mod plane;
+mod slice_view;
+mod slices;
+mod tool;
+mod units;
+mod vertebrae;
+mod widgets;
+mod window;
+
+use std::sync::Arc;
+
+use bevy::app::PluginGroupBuilder;
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
+use bevy::window::ExitCondition;
+use engine::case::Case;
+use engine::register::Verdict;
+use geom::{Ct, Point};
+
+pub use adapter::{AdapterDescription, adapters, display_name};
+pub use headless::{RenderError, render_headless};
+pub use picture::SnapshotFeed;
+pub use window::run_window;
+
+use contours::Contours;
+use picture::{Feed, Picture};
+use plane::Plane;
+use slice_view::{ScreenId, Screens};
+use units::SceneFrame;
+
+/// Everything the scene draws.
+pub struct SceneInput {
+    /// The segmented CT.
+    pub case: Arc<Case>,
+    /// Where the poses come from.
+    pub snapshots: Box<dyn SnapshotFeed>,
+    /// What stays the same for the whole session.
+    pub header: SceneHeader,
+}
+
+/// The lines of the panel that do not follow the instrument.
+#[derive(Debug, Clone, Default)]
+pub struct SceneHeader {
+    /// Verdict over the registration, `None` when there is none.
+    pub verdict: Option<Verdict>,
+    /// RMS residual of the registration, mm.
+    pub rms_mm: Option<f64>,
+    /// Predicted error at the centre of the spine, mm.
+    pub centre_tre_mm: Option<f64>,
+    /// Name of the CT.
+    pub ct_name: String,
+    /// What the poses come from, and what the network ran on.
+    pub device: String,
+}
+
+/// The parts of the input that never change, and where they lie.
+#[derive(Resource, Clone)]
+pub struct Content {
+    case: Arc<Case>,
+    header: SceneHeader,
+    frame: SceneFrame,
+    spine_centre: Point<Ct>,
+}
+
+/// The slices of the column.
+#[derive(Resource, Clone)]
+pub struct ColumnScreens(Vec<(Plane, ScreenId)>);
+
+impl Content {
+    fn new(case: Arc<Case>, header: SceneHeader) -> Self {
+        // Slices without a tip cut the middle vertebra's body.
+        let middle = case.vertebrae.get(case.vertebrae.len() / 2).map(|v| v.body_centre);
+        let (low, high) = case.ct.grid.bounds();
+        let spine_centre = middle.filter(|p| p.is_finite()).unwrap_or_else(|| low + (high - low) * 0.5);
+        let boxes = case.vertebrae.iter().filter_map(|v| v.mesh.bounds());
+        let whole = boxes.reduce(|(low, high), (l, h)| {
+            let corner = |p: Point<Ct>| p.vector3();
+            (Point::from_vector3(corner(low).inf(&corner(l))), Point::from_vector3(corner(high).sup(&corner(h))))
+        });
+        let centre = whole.map_or(spine_centre, |(low, high)| low + (high - low) * 0.5);
+        Self { case, header, frame: SceneFrame::new(centre), spine_centre }
+    }
+}
+
+/// Bevy's plugins for a window, or for none.
+fn plugins(window: Option<Window>) -> PluginGroupBuilder {
+    let settings = WgpuSettings { backends: Some(Backends::VULKAN), ..default() };
+    DefaultPlugins
+        .build()
+        .set(WindowPlugin { exit_condition: if window.is_some() { ExitCondition::OnPrimaryClosed } else { ExitCondition::DontExit }, primary_window: window, ..default() })
+        .set(RenderPlugin {
+            render_creation: RenderCreation::Automatic(Box::new(settings)),
+            // Otherwise the first frames show nothing but the background.
+            synchronous_pipeline_compilation: true,
+            ..default()
+        })
+}
+
+/// Adds what window and pictures have in common; `feed` is already primed.
+fn add_content(app: &mut App, content: Content, mut feed: Feed) {
+    let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
+    let mut images = app.world_mut().resource_mut::<Assets<Image>>();
+    let slices = Plane::ALL.map(|plane| (plane, screens.add(layout::column_view(plane), &mut images)));
+    app.insert_resource(ClearColor(palette::BACKGROUND))
+        .insert_resource(feed.picture())
+        .insert_resource(feed)
+        .insert_resource(screens)
+        .insert_resource(ColumnScreens(slices.to_vec()))
+        .insert_resource(content)
+        .add_systems(PreUpdate, picture::take_snapshot)
+        .add_systems(Startup, (vertebrae::spawn, tool::spawn))
+        .add_systems(
+            Update,
+            (
+                (tool::follow, panel::write).run_if(picture::has_changed),
+                (slice_view::redraw, slice_view::place_names).chain(),
+                (camera::follow_orbit, labels::place, labels::name_edges).chain(),
+            ),
+        );
+}
+
+/// The picture of a feed before the first frame, for framing the view.
+fn first_picture(app: &App) -> Picture {
+    app.world().resource::<Picture>().to_owned()
+}

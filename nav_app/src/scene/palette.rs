@@ -1,0 +1,82 @@
+//! Colours: calm background, muted bone, loud only where it matters.
+//!
+//! Bone colours alternate between warm-light and cool-dark, so that neighbours
+//! stay apart for every kind of colour blindness; meaning is never carried by
+//! colour alone, there is always a word or a shape with it.
+
+use bevy::color::{Color, Srgba};
+use engine::level::Level;
+
+use super::picture::Condition;
+
+/// Behind everything.
+pub const BACKGROUND: Color = Color::srgb(0.035, 0.043, 0.058);
+/// Behind numbers.
+pub const PANEL: Color = Color::srgb(0.062, 0.075, 0.098);
+/// Lines between areas.
+pub const EDGE: Color = Color::srgb(0.16, 0.19, 0.24);
+/// Numbers.
+pub const TEXT: Color = Color::srgb(0.93, 0.95, 0.97);
+/// Captions beside numbers.
+pub const CAPTION: Color = Color::srgb(0.60, 0.66, 0.73);
+/// Live, accepted.
+pub const GOOD: Color = Color::srgb(0.18, 0.88, 0.76);
+/// Stale, doubtful.
+pub const CAUTION: Color = Color::srgb(1.0, 0.70, 0.16);
+/// Withheld, rejected.
+pub const ALARM: Color = Color::srgb(0.80, 0.12, 0.10);
+/// Words on [`ALARM`].
+pub const ON_ALARM: Color = Color::srgb(1.0, 1.0, 1.0);
+
+/// Bone colours, walked along the spine. Lightness alternates; hues are taken
+/// from Okabe and Ito's set, muted towards bone.
+const BONES: [[u8; 3]; 6] =
+    [[0xe6, 0xd8, 0xb4], [0x7f, 0xa3, 0xc4], [0xe0, 0xb0, 0x74], [0x72, 0xa8, 0x98], [0xd8, 0xba, 0xc8], [0x8f, 0x8f, 0xc2]];
+
+/// The colour of a level, in slices as in the 3-D view.
+#[must_use]
+pub fn bone_rgb(level: Level) -> [u8; 3] {
+    // T13 (28) follows T12 (19), so that it differs from both neighbours.
+    let step = if level.number() == 28 { 4 } else { usize::from(level.number()) };
+    BONES[step % BONES.len()]
+}
+
+/// [`bone_rgb`] as a Bevy colour.
+#[must_use]
+pub fn bone(level: Level) -> Color {
+    let [r, g, b] = bone_rgb(level);
+    Srgba::rgb_u8(r, g, b).into()
+}
+
+/// The instrument's colour; `None` when it must not be drawn.
+#[must_use]
+pub const fn tool(condition: Condition) -> Option<Color> {
+    match condition {
+        Condition::Live => Some(GOOD),
+        Condition::Stale => Some(CAUTION),
+        _ => None,
+    }
+}
+
+/// Bytes of a colour, for images drawn on the CPU.
+#[must_use]
+pub fn rgb(color: Color) -> [u8; 3] {
+    let [r, g, b, _] = Srgba::from(color).to_u8_array();
+    [r, g, b]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_levels_differ_in_lightness() {
+        let lightness = |number: u8| {
+            let [r, g, b] = bone_rgb(Level::from_number(number).unwrap()).map(f64::from);
+            0.2126 * r + 0.7152 * g + 0.0722 * b
+        };
+        for number in 1..25 {
+            assert!((lightness(number) - lightness(number + 1)).abs() > 20.0, "{number}");
+        }
+    }
+}

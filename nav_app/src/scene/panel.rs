@@ -1,0 +1,202 @@
+//! The numbers, large enough to be read from two metres.
+//!
+//! A missing value is "--"; an old one is never kept.
+
+use bevy::prelude::*;
+use engine::register::Verdict;
+use engine::safety::SessionState;
+
+use super::picture::{Condition, Picture};
+use super::widgets::{self, Area, text};
+use super::{Content, SceneHeader, palette};
+
+/// What is written for a value nobody stands behind.
+const MISSING: &str = "--";
+
+/// A text that follows the picture.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Level of the nearest bone.
+    Level,
+    /// Distance from the tip to bone.
+    Distance,
+    /// Predicted error at the tip.
+    Error,
+    /// Age of the pose.
+    Age,
+    /// State of the instrument.
+    Tool,
+    /// Step of the session.
+    Session,
+    /// Why nothing is shown.
+    Banner,
+}
+
+impl Field {
+    fn words(self, picture: &Picture) -> String {
+        let number = |value: Option<f32>, digits: usize| value.map_or_else(|| MISSING.into(), |v| format!("{v:.digits$}"));
+        match self {
+            Self::Level => picture.level.map_or_else(|| MISSING.into(), |level| level.to_string()),
+            Self::Distance => number(picture.bone_distance_mm, 1),
+            Self::Error => number(picture.predicted_tre_mm, 1),
+            Self::Age => number(picture.pose_age_ms, 0),
+            Self::Tool => picture.condition.name().into(),
+            Self::Session => picture.session.map_or(MISSING, session_name).into(),
+            Self::Banner => picture.condition.banner().unwrap_or_default().into(),
+        }
+    }
+}
+
+const fn session_name(state: SessionState) -> &'static str {
+    match state {
+        SessionState::NoImage => "no image",
+        SessionState::Segmented => "segmented",
+        SessionState::Registered => "registered",
+        SessionState::Navigating => "navigating",
+        SessionState::Degraded => "degraded",
+        SessionState::Stopped => "stopped",
+    }
+}
+
+/// A box coloured by the instrument's state.
+#[derive(Component)]
+pub struct StateBox;
+
+/// The banner across a view.
+#[derive(Component)]
+pub struct Banner;
+
+/// Writes the fields.
+pub fn write(
+    picture: Res<'_, Picture>,
+    mut fields: Query<'_, '_, (&Field, &mut Text)>,
+    mut boxes: Query<'_, '_, &mut BackgroundColor, With<StateBox>>,
+    mut banners: Query<'_, '_, &mut Visibility, With<Banner>>,
+) {
+    for (field, mut text) in &mut fields {
+        let words = field.words(&picture);
+        if text.0 != words {
+            text.0 = words;
+        }
+    }
+    let color = match picture.condition {
+        Condition::Live => palette::GOOD,
+        Condition::Stale => palette::CAUTION,
+        _ => palette::ALARM,
+    };
+    for mut background in &mut boxes {
+        background.set_if_neq(BackgroundColor(color));
+    }
+    let has_banner = picture.condition.banner().is_some();
+    for mut visibility in &mut banners {
+        visibility.set_if_neq(if has_banner { Visibility::Inherited } else { Visibility::Hidden });
+    }
+}
+
+/// Puts the panel into `area` (430 by 430 design pixels).
+pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, content: &Content, area: Area, scale: f32) {
+    let s = |v: f32| v * scale;
+    parent.spawn((area.node(scale), BackgroundColor(palette::PANEL))).with_children(|panel| {
+        let mut number = |field: Field, caption: &str, unit: &str, x: f32, y: f32, size: f32| {
+            panel.spawn((text(caption, s(17.0), palette::CAPTION), widgets::at(s(x), s(y))));
+            let row = Node { align_items: AlignItems::Baseline, column_gap: px(s(8.0)), ..widgets::at(s(x), s(y + 16.0)) };
+            panel.spawn(row).with_children(|row| {
+                row.spawn((text(MISSING, s(size), palette::TEXT), field));
+                row.spawn(text(unit, s(24.0), palette::CAPTION));
+            });
+        };
+        number(Field::Level, "LEVEL", "", 18.0, 66.0, 68.0);
+        number(Field::Distance, "TIP TO BONE", "mm", 196.0, 66.0, 68.0);
+        number(Field::Error, "EXPECTED ERROR", "mm", 18.0, 172.0, 68.0);
+        number(Field::Age, "POSE AGE", "ms", 256.0, 172.0, 48.0);
+        state_row(panel, area, scale);
+        registration(panel, &content.header, scale);
+        let notice = Area::new(18.0, area.height - 44.0, area.width - 36.0, 32.0);
+        let mut node = notice.node(scale);
+        (node.justify_content, node.align_items) = (JustifyContent::Center, AlignItems::Center);
+        node.border = UiRect::all(px(s(1.5)));
+        panel.spawn((node, BorderColor::all(palette::CAUTION))).with_children(|notice| {
+            notice.spawn(text("RESEARCH USE ONLY", s(20.0), palette::CAUTION));
+        });
+    });
+}
+
+fn state_row(panel: &mut ChildSpawnerCommands<'_>, area: Area, scale: f32) {
+    let s = |v: f32| v * scale;
+    let row = Node {
+        align_items: AlignItems::Center,
+        justify_content: JustifyContent::SpaceBetween,
+        padding: UiRect::horizontal(px(s(18.0))),
+        ..Area::new(0.0, 0.0, area.width, 50.0).node(scale)
+    };
+    panel.spawn((row, StateBox, BackgroundColor(palette::ALARM))).with_children(|row| {
+        row.spawn((text("", s(30.0), palette::BACKGROUND), Field::Tool));
+        row.spawn((text("", s(22.0), palette::BACKGROUND), Field::Session));
+    });
+}
+
+fn registration(panel: &mut ChildSpawnerCommands<'_>, header: &SceneHeader, scale: f32) {
+    let s = |v: f32| v * scale;
+    let (words, color) = match header.verdict {
+        Some(verdict @ Verdict::Accept) => (verdict.to_string(), palette::GOOD),
+        Some(verdict @ Verdict::Doubtful) => (verdict.to_string(), palette::CAUTION),
+        Some(verdict @ Verdict::Reject) => (verdict.to_string(), Color::srgb(1.0, 0.42, 0.38)),
+        None => ("none".into(), palette::CAPTION),
+    };
+    let mm = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(|| MISSING.into(), |v| format!("{v:.2} mm"));
+    panel.spawn((text("REGISTRATION", s(17.0), palette::CAPTION), widgets::at(s(18.0), s(278.0))));
+    panel.spawn((text(words, s(27.0), color), widgets::at(s(18.0), s(296.0))));
+    let rows = [("RMS", mm(header.rms_mm)), ("TRE", mm(header.centre_tre_mm))];
+    for ((name, value), y) in rows.into_iter().zip([280.0, 306.0]) {
+        panel.spawn((text(name, s(20.0), palette::CAPTION), widgets::at(s(232.0), s(y))));
+        panel.spawn((text(value, s(22.0), palette::TEXT), widgets::at(s(284.0), s(y - 1.0))));
+    }
+    let place = Node { max_width: px(s(393.0)), overflow: Overflow::clip(), ..widgets::at(s(18.0), s(341.0)) };
+    panel.spawn((place, text(clipped(&header.ct_name), s(16.0), palette::CAPTION)));
+    panel.spawn((text(clipped(&header.device), s(16.0), palette::CAPTION), widgets::at(s(18.0), s(361.0))));
+}
+
+/// Cut to the panel's width; the default font has only ASCII.
+fn clipped(words: &str) -> String {
+    const MOST: usize = 40;
+    let ascii: String = words.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
+    if ascii.len() <= MOST { ascii } else { format!("{}...", &ascii[..MOST - 3]) }
+}
+
+/// The banner along the upper edge of a view.
+pub fn spawn_banner(parent: &mut ChildSpawnerCommands<'_>) {
+    let node = Node {
+        position_type: PositionType::Absolute,
+        left: px(0.0),
+        right: px(0.0),
+        top: px(0.0),
+        height: px(92.0),
+        justify_content: JustifyContent::Center,
+        align_items: AlignItems::Center,
+        ..default()
+    };
+    parent.spawn((node, BackgroundColor(palette::ALARM), Banner, Visibility::Hidden)).with_children(|banner| {
+        banner.spawn((text("", 48.0, palette::ON_ALARM), Field::Banner));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_value_is_two_dashes() {
+        let nothing = Picture::default();
+        for field in [Field::Level, Field::Distance, Field::Error, Field::Age, Field::Session] {
+            assert_eq!(field.words(&nothing), "--");
+        }
+        assert_eq!(Field::Banner.words(&nothing), "NO DATA FROM ENGINE");
+    }
+
+    #[test]
+    fn a_shown_value_keeps_its_digits() {
+        let picture = Picture { bone_distance_mm: Some(8.25), pose_age_ms: Some(16.6), ..Picture::default() };
+        assert_eq!(Field::Distance.words(&picture), "8.2");
+        assert_eq!(Field::Age.words(&picture), "17");
+    }
+}
