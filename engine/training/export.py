@@ -54,6 +54,7 @@ def export(state: dict, details: dict, folder: Path) -> None:
     weights, description = folder / f"{NAME}.safetensors", folder / f"{NAME}.json"
     fresh = weights.with_suffix(".safetensors.new")
     save_file({k: v.detach().float().contiguous() for k, v in state.items()}, fresh)
+    fresh.chmod(0o644)
     checksum = hashlib.sha256(fresh.read_bytes()).hexdigest()
     os.replace(fresh, weights)
     fresh = description.with_suffix(".json.new")

@@ -26,8 +26,10 @@ from tissues import CLASSES
 
 GROUP_SHARES = {"chest": 0.36, "verse": 0.42, "gl": 0.22}  # by the start of a scene's name
 RESCAN_EVERY = 40  # patches
-PEAK_RATE, FLOOR_SHARE, WARM_STEPS = 1.5e-3, 0.01, 60
-EMA_DECAY = 0.998
+FLOOR_SHARE, WARM_STEPS = 0.01, 60
+EMA_DECAY = 0.995
+ENTROPY_SHARE = 0.3
+DICE_WEIGHTS = (0.55, 0.30, 0.15)  # vertebra, other bone, disc
 SMALL_EDGE, LARGE_EDGE = 48, 64
 VALIDATION_SEED = 990_001
 
@@ -81,15 +83,16 @@ def _plain_crop(scene, share):
 
 
 def loss_of(logits, target):
-    """Cross-entropy plus soft Dice over the foreground classes present."""
+    """Cross-entropy plus weighted soft Dice over the foreground classes present."""
     log_p = logits.float().log_softmax(1)
     truth = torch.nn.functional.one_hot(target, len(CLASSES)).movedim(-1, 1).float()
     entropy = -(log_p * truth).sum(1).mean()
     p = log_p.exp()
     overlap, size = (p * truth).sum((0, 2, 3, 4)), (p + truth).sum((0, 2, 3, 4))
-    present = truth.sum((0, 2, 3, 4))[1:] > 20
+    weights = torch.tensor(DICE_WEIGHTS) * (truth.sum((0, 2, 3, 4))[1:] > 20)
     dice = 1 - (2 * overlap + 1) / (size + 1)
-    return 0.5 * entropy + 0.5 * (dice[1:][present].mean() if present.any() else 0.0)
+    mean_dice = (weights * dice[1:]).sum() / weights.sum().clamp_min(1e-6)
+    return ENTROPY_SHARE * entropy + (1 - ENTROPY_SHARE) * mean_dice
 
 
 @torch.no_grad()
@@ -111,10 +114,10 @@ def validate(state, patches):
     return result
 
 
-def learning_rate(share, step):
+def learning_rate(peak, share, step):
     """Warm-up by steps, cosine by the share of time spent."""
     cosine = FLOOR_SHARE + (1 - FLOOR_SHARE) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_STEPS) * cosine
+    return peak * min(1.0, (step + 1) / WARM_STEPS) * cosine
 
 
 class Run:
@@ -125,21 +128,25 @@ class Run:
         self.options = options
         self.network = CompactUNet().to(memory_format=torch.channels_last_3d)
         self.ema = {k: v.clone() for k, v in self.network.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=PEAK_RATE, weight_decay=1e-4)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=options.peak_rate, weight_decay=1e-4)
+        self.earlier_minutes = 0.0
         self.step, self.start, self.deadline = 0, time.time(), _deadline(options)
         checkpoint = options.out / "last.pt"
         if options.resume and checkpoint.exists():
             saved = torch.load(checkpoint, weights_only=True)
             self.network.load_state_dict(saved["network"])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.ema, self.step, self.start = saved["ema"], saved["step"], saved["start"]
+            self.ema, self.step = saved["ema"], saved["step"]
+            self.earlier_minutes = saved["training"]["minutes"]
+            if options.restart_schedule is False:
+                self.start, self.earlier_minutes = saved["start"], 0.0
 
     @property
     def share(self):
         return (time.time() - self.start) / (self.deadline - self.start)
 
     def train_on(self, values, target):
-        rate = learning_rate(self.share, self.step)
+        rate = learning_rate(self.options.peak_rate, self.share, self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         x = torch.from_numpy(values)[None, None].contiguous(memory_format=torch.channels_last_3d)
@@ -159,9 +166,9 @@ class Run:
             "steps": self.step,
             "batch": 1,
             "seed": self.options.seed,
-            "minutes": round((time.time() - self.start) / 60, 1),
+            "minutes": round(self.earlier_minutes + (time.time() - self.start) / 60, 1),
             "machine": f"{torch.get_num_threads()} x86-64 cores with AVX2, f32, PyTorch {torch.__version__}",
-            "optimiser": f"AdamW, peak rate {PEAK_RATE}, cosine over time; moving average {EMA_DECAY}",
+            "optimiser": f"AdamW, peak rate {self.options.peak_rate}, cosine over time; moving average {EMA_DECAY}",
         }
 
     def save(self):
@@ -250,7 +257,9 @@ def main():
     parser.add_argument("--deadline", help="HH:MM UTC today, instead of --minutes")
     parser.add_argument("--small-share", type=float, default=0.35, help="share of the time on 48^3 patches")
     parser.add_argument("--check-minutes", type=float, default=8.0)
-    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--peak-rate", type=float, default=1.5e-3)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--restart-schedule", action="store_true", help="with --resume: a new cosine from now on")
     train(parser.parse_args())
 
 

@@ -21,7 +21,7 @@ const RETURN_MM: f64 = 0.75;
 /// A rival must lie at least this far away, mm.
 const RIVAL_MM: f64 = 3.0;
 /// Points used where a pose is only tried.
-const TRIAL_POINTS: usize = 200;
+const TRIAL_POINTS: usize = 120;
 
 type Findings = Vec<(Verdict, Reason)>;
 

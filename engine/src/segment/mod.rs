@@ -6,6 +6,7 @@
 //! uncertain says so in [`Doubt`]s. Called by the slow path only.
 
 mod boundary;
+mod column;
 mod confidence;
 mod curve;
 mod instances;

@@ -10,7 +10,7 @@ use super::levels::{self, Anchor, Naming};
 use super::model::Model;
 use super::preprocess;
 use super::semantic::Semantic;
-use super::{boundary, threshold};
+use super::{boundary, column, threshold};
 use crate::case::{Case, Vertebra};
 use crate::surface::{self, MeshSettings};
 use crate::volume::{Grid, GridError, LabelMap, Volume};
@@ -89,7 +89,7 @@ pub enum SegmentError {
 /// [`SegmentError::NoSpine`] when no vertebra is in view; the others name the
 /// step that failed.
 pub fn segment(ct: Volume, method: &Method, device: &Cpu, progress: &mut dyn Progress) -> Result<Case, SegmentError> {
-    let semantic = match method {
+    let mut semantic = match method {
         Method::Network(model) => Semantic::from_network(&ct, model, device, progress)?,
         Method::Threshold => {
             progress.stage("threshold");
@@ -98,6 +98,7 @@ pub fn segment(ct: Volume, method: &Method, device: &Cpu, progress: &mut dyn Pro
             threshold::baseline(&preprocess::resample_ct(&ct, &grid, -1000.0)?, &grid)?
         }
     };
+    column::keep_longest(&mut semantic)?;
     assemble(ct, &semantic, progress)
 }
 

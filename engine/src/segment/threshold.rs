@@ -2,6 +2,7 @@
 
 use kernels::{Connectivity, connected_components, dilate_mm, erode_mm};
 
+use super::column::longest_part;
 use super::pipeline::SegmentError;
 use super::semantic::Semantic;
 use crate::volume::Grid;
@@ -32,17 +33,6 @@ pub fn baseline(hu: &[f32], grid: &Grid) -> Result<Semantic, SegmentError> {
     let vertebra = grown.iter().zip(&bone).map(|(g, b)| f32::from(u8::from(*g && *b))).collect();
     let nothing = vec![0.0; hu.len()];
     Ok(Semantic { grid: grid.clone(), vertebra, other_bone: nothing.clone(), disc: nothing, threshold: 0.5 })
-}
-
-/// The label that spans most slices.
-fn longest_part(labels: &[u32], parts: usize, slice: usize) -> Option<u32> {
-    let mut span = vec![(usize::MAX, 0usize); parts + 1];
-    for (i, label) in labels.iter().enumerate().filter(|(_, label)| **label != 0) {
-        let entry = &mut span[*label as usize];
-        *entry = (entry.0.min(i / slice), entry.1.max(i / slice));
-    }
-    let length = |label: &u32| span[*label as usize].1.saturating_sub(span[*label as usize].0);
-    (1..=u32::try_from(parts).unwrap_or(u32::MAX)).max_by_key(length)
 }
 
 #[cfg(test)]

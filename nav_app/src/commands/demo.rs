@@ -53,11 +53,11 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
     stages.stage("navigate");
     let live = start_live(&case, &scenario, &registration, options.seed)?;
     let header = SceneHeader {
-        title: "LIDC-IDRI-0001, thoracolumbar".into(),
-        device: device.description(),
-        verdict: registration.verdict(),
-        rms_mm: registration.rms_mm(),
-        predicted_tre_mm: predicted_tre_mm(&registration, &scenario.targets),
+        verdict: Some(registration.verdict()),
+        rms_mm: Some(registration.rms_mm()),
+        centre_tre_mm: Some(predicted_tre_mm(&registration, &scenario.targets)),
+        ct_name: "LIDC-IDRI-0001".into(),
+        device: format!("simulated tracker, {}", device.description()),
     };
     let shown = show(options, &case, header, live, &mut stages)?;
     let (stages, total_ms) = stages.finish();
@@ -151,12 +151,21 @@ impl SnapshotFeed for Still {
     }
 }
 
+/// The newest snapshot of a session that goes on.
+struct Running(Arc<LiveSession>);
+
+impl SnapshotFeed for Running {
+    fn latest(&self) -> Option<Snapshot> {
+        self.0.latest()
+    }
+}
+
 /// Shows the session in a window, or lets it run for a while and takes pictures.
 fn show(options: &DemoArguments, case: &Arc<Case>, header: SceneHeader, live: LiveSession, stages: &mut Stages) -> Result<Shown, Failure> {
     let mut notes = Vec::new();
     if !options.headless && scene::display_name().is_some() {
         let live = Arc::new(live);
-        let input = SceneInput { case: case.clone(), snapshots: Box::new(live.clone()), header };
+        let input = SceneInput { case: case.clone(), snapshots: Box::new(Running(live.clone())), header };
         scene::run_window(input).internal()?;
         let summary = Arc::into_inner(live).and_then(LiveSession::stop);
         return Ok(Shown { summary, images: Vec::new(), notes });

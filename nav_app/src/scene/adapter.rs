@@ -6,6 +6,10 @@ use std::fmt;
 
 use bevy::tasks::block_on;
 
+/// What to say when [`adapters`] is empty.
+pub const NO_DEVICE: &str =
+    "there is no Vulkan device to draw with; `apt install mesa-vulkan-drivers libvulkan1` adds software rendering";
+
 /// A Vulkan device the scene could be drawn on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdapterDescription {
@@ -37,7 +41,8 @@ pub fn adapters() -> Vec<AdapterDescription> {
             is_software: info.device_type == wgpu::DeviceType::Cpu,
         }
     };
-    let mut found: Vec<_> = block_on(instance.enumerate_adapters(wgpu::Backends::VULKAN)).iter().map(describe).collect();
+    let mut found: Vec<_> =
+        block_on(instance.enumerate_adapters(wgpu::Backends::VULKAN)).iter().map(describe).collect();
     found.sort_by_key(|adapter| adapter.is_software);
     found
 }

@@ -1,4 +1,4 @@
-//! Viewpoint and light of the 3-D view.
+//! Viewpoint of the 3-D view.
 
 use bevy::camera::RenderTarget;
 use bevy::core_pipeline::tonemapping::Tonemapping;
@@ -15,6 +15,8 @@ use super::{Content, palette};
 const FIELD_OF_VIEW_DEG: f32 = 24.0;
 /// Free border around what is framed.
 const MARGIN: f32 = 1.10;
+/// Part of the picture's height kept free at the top, for the banner.
+const TOP_FREE: f32 = 0.085;
 /// A step to the patient's left and a little from above, so that spinous
 /// processes do not hide behind each other.
 const YAW_DEG: f32 = -32.0;
@@ -57,8 +59,9 @@ impl Orbit {
         }
         let view = orbit.transform().rotation;
         let seen: Vec<Vec3> = points.iter().map(|p| view.inverse() * *p).collect();
-        let tangent_y = (0.5 * FIELD_OF_VIEW_DEG.to_radians()).tan() / MARGIN;
-        let tangent_x = tangent_y * aspect.max(0.1);
+        let tangent = (0.5 * FIELD_OF_VIEW_DEG.to_radians()).tan();
+        let tangent_x = tangent * aspect.max(0.1) / MARGIN;
+        let tangent_y = tangent * (1.0 - TOP_FREE) / MARGIN;
         // The middle of the outline depends on the distance and the other way
         // round; a few rounds settle both to a fraction of a millimetre.
         let mut centre = seen.iter().sum::<Vec3>() / seen.len() as f32;
@@ -71,6 +74,7 @@ impl Orbit {
             let high = seen.iter().map(|p| on_screen(offset(p))).fold(Vec2::MIN, Vec2::max);
             centre += (0.5 * (low + high) * orbit.distance_m).extend(0.0);
         }
+        centre.y += TOP_FREE * tangent * orbit.distance_m;
         orbit.focus = view * centre;
         orbit
     }
@@ -93,35 +97,21 @@ pub fn points_to_frame(case: &Case, frame: &SceneFrame, picture: &Picture) -> Ve
 #[derive(Component)]
 pub struct MainCamera;
 
-/// Puts the camera of the 3-D view and its lights into the scene.
-pub fn spawn(commands: &mut Commands<'_, '_>, target: Handle<Image>, orbit: Orbit) {
+/// Puts the camera of the 3-D view into the scene.
+pub fn spawn(commands: &mut Commands<'_, '_>, target: Handle<Image>, orbit: Orbit, msaa: Msaa) {
     let camera = (
         MainCamera,
         Camera3d::default(),
         Camera { order: -2, clear_color: palette::BACKGROUND.into(), ..default() },
         RenderTarget::Image(target.into()),
-        Projection::Perspective(PerspectiveProjection {
-            fov: FIELD_OF_VIEW_DEG.to_radians(),
-            near: 0.02,
-            ..default()
-        }),
+        Projection::Perspective(PerspectiveProjection { fov: FIELD_OF_VIEW_DEG.to_radians(), near: 0.02, ..default() }),
         Tonemapping::None,
-        Msaa::Sample4,
+        msaa,
+        bevy::render::view::NoIndirectDrawing,
         orbit,
         orbit.transform(),
     );
-    commands.spawn(camera).with_children(|camera| {
-        // Key from the upper left behind the viewer, a weak cool fill from the
-        // lower right; both turn with the view, so that bone is never unlit.
-        for (from, color, illuminance) in [
-            (Vec3::new(-0.75, 0.8, 0.9), Color::srgb(1.0, 0.97, 0.92), 5200.0),
-            (Vec3::new(0.9, -0.35, 0.7), Color::srgb(0.80, 0.88, 1.0), 1500.0),
-        ] {
-            let light = DirectionalLight { color, illuminance, shadow_maps_enabled: false, ..default() };
-            camera.spawn((light, Transform::from_translation(from).looking_at(Vec3::ZERO, Vec3::Y)));
-        }
-    });
-    commands.insert_resource(GlobalAmbientLight { color: Color::WHITE, brightness: 320.0, ..default() });
+    commands.spawn(camera);
 }
 
 /// Moves the camera to its orbit.

@@ -21,11 +21,14 @@ pub struct Segment {
     pub ends: [[f32; 3]; 2],
 }
 
+/// Vertebra and corners of each triangle that touches it.
+type Slab = Vec<(usize, [u32; 3])>;
+
 /// Triangles of all vertebrae, found by position along each LPS axis.
 #[derive(Debug)]
 pub struct Contours {
     low: [f32; 3],
-    slabs: [Vec<Vec<(usize, [u32; 3])>>; 3],
+    slabs: [Vec<Slab>; 3],
 }
 
 impl Contours {
@@ -39,7 +42,7 @@ impl Contours {
                 *low = low.min(*c);
             }
         }
-        let mut slabs: [Vec<Vec<_>>; 3] = Default::default();
+        let mut slabs: [Vec<Slab>; 3] = Default::default();
         for (number, vertebra) in vertebrae.iter().enumerate() {
             for triangle in &vertebra.mesh.triangles {
                 let Some(corners) = corners(&vertebra.mesh, triangle) else { continue };
@@ -123,7 +126,10 @@ mod tests {
         for axis in 0..3 {
             let at = [5.0f32, 6.0, 7.0][axis] + 6.0;
             let segments = contours.cut(std::slice::from_ref(&ball), axis, at);
-            let length: f32 = segments.iter().map(|s| (0..3).map(|i| (s.ends[0][i] - s.ends[1][i]).powi(2)).sum::<f32>().sqrt()).sum();
+            let length: f32 = segments
+                .iter()
+                .map(|s| (0..3).map(|i| (s.ends[0][i] - s.ends[1][i]).powi(2)).sum::<f32>().sqrt())
+                .sum();
             // Radius 8 at height 6.
             assert!((length - 2.0 * std::f32::consts::PI * 8.0).abs() < 0.5, "{length}");
             assert!(contours.cut(std::slice::from_ref(&ball), axis, at + 20.0).is_empty());

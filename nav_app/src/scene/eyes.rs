@@ -12,6 +12,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 use bevy::ui::UiTargetCamera;
 
+use super::paint::Paint;
 use super::plane::Plane;
 use super::slice_view::{ScreenId, Screens};
 use super::vertebrae::is_uncertain;
@@ -22,10 +23,10 @@ use super::{Content, layout, palette};
 /// doi:10.1117/12.529999).
 const PUPIL_DISTANCE_M: f32 = 0.063;
 /// Where the head is: half a metre behind the spine, a little above and left.
-const HEAD: Vec3 = Vec3::new(-0.06, 0.06, 0.52);
+const HEAD: Vec3 = Vec3::new(-0.03, 0.05, 0.52);
 /// What it looks at: between the spine and the panel.
-const GAZE: Vec3 = Vec3::new(0.085, 0.0, 0.0);
-const FIELD_OF_VIEW_DEG: f32 = 58.0;
+const GAZE: Vec3 = Vec3::new(0.125, 0.0, 0.0);
+const FIELD_OF_VIEW_DEG: f32 = 60.0;
 /// Pixels along an eye picture's edges.
 pub const SIZE: u32 = 1024;
 /// Seen by the eyes only.
@@ -41,6 +42,10 @@ const CELL: UVec2 = UVec2::new(120, 48);
 const CELL_COLUMNS: u32 = 4;
 /// Height of a level name in the room, m.
 const NAME_HEIGHT_M: f32 = 0.011;
+/// From the bone's side to the middle of its sign, m.
+const SIGN_CLEARANCE_M: f32 = 0.022;
+/// Bones at most this far above or below must not cover a sign, m.
+const NEIGHBOURHOOD_M: f32 = 0.03;
 
 /// Marks the cameras of the eyes.
 #[derive(Component)]
@@ -58,7 +63,7 @@ pub fn spawn(
     slices: Res<'_, super::ColumnScreens>,
     mut images: ResMut<'_, Assets<Image>>,
     mut meshes: ResMut<'_, Assets<Mesh>>,
-    mut materials: ResMut<'_, Assets<StandardMaterial>>,
+    mut materials: ResMut<'_, Assets<Paint>>,
 ) {
     let head = Transform::from_translation(HEAD).looking_at(GAZE, Vec3::Y);
     let eyes = [-0.5, 0.5].map(|side| {
@@ -76,6 +81,7 @@ pub fn spawn(
             }),
             Tonemapping::None,
             Msaa::Sample4,
+            bevy::render::view::NoIndirectDrawing,
             RenderLayers::layer(0).union(&EYES_ONLY),
             place,
         ));
@@ -84,10 +90,15 @@ pub fn spawn(
     commands.insert_resource(EyeImages(eyes));
     let panel = panel_image(&mut commands, &mut images, &content, &screens, &slices.0);
     let width = PANEL_HEIGHT_M * layout::COLUMN / layout::HEIGHT;
-    let material = materials.add(StandardMaterial { base_color_texture: Some(panel), unlit: true, ..default() });
-    let towards_head = Transform::from_translation(PANEL_AT).looking_at(2.0 * PANEL_AT - HEAD, Vec3::Y);
-    commands.spawn((Mesh3d(meshes.add(Rectangle::new(width, PANEL_HEIGHT_M))), MeshMaterial3d(material), towards_head, EYES_ONLY));
-    spawn_names(&mut commands, &content, &mut images, &mut meshes, &mut materials);
+    let material = materials.add(Paint::picture(panel));
+    let facing = Transform::from_translation(PANEL_AT).with_rotation(head.rotation);
+    commands.spawn((
+        Mesh3d(meshes.add(Rectangle::new(width, PANEL_HEIGHT_M))),
+        MeshMaterial3d(material),
+        facing,
+        EYES_ONLY,
+    ));
+    spawn_names(&mut commands, &content, head.rotation, &mut images, &mut meshes, &mut materials);
 }
 
 /// A camera that draws user interface into a new image.
@@ -123,15 +134,16 @@ fn panel_image(
 fn spawn_names(
     commands: &mut Commands<'_, '_>,
     content: &Content,
+    facing: Quat,
     images: &mut Assets<Image>,
     meshes: &mut Assets<Mesh>,
-    materials: &mut Assets<StandardMaterial>,
+    materials: &mut Assets<Paint>,
 ) {
     let vertebrae = &content.case.vertebrae;
     let rows = (vertebrae.len() as u32).div_ceil(CELL_COLUMNS).max(1);
     let size = CELL * UVec2::new(CELL_COLUMNS, rows);
     let (camera, image) = interface_camera(commands, images, size, palette::BACKGROUND);
-    let material = materials.add(StandardMaterial { base_color_texture: Some(image), unlit: true, ..default() });
+    let material = materials.add(Paint::picture(image));
     let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
     commands.spawn((whole, UiTargetCamera(camera))).with_children(|root| {
         for (vertebra, cell) in vertebrae.iter().zip(cells()) {
@@ -151,14 +163,35 @@ fn spawn_names(
             });
         }
     });
-    let side = |v: &&[f32; 3]| v[0];
-    for (vertebra, cell) in vertebrae.iter().zip(cells()) {
-        let Some(leftmost) = vertebra.mesh.vertices.iter().max_by(|a, b| side(a).total_cmp(&side(b))) else { continue };
-        let at = content.frame.point((*leftmost).into()) + Vec3::new(-0.022, 0.0, 0.0);
-        let place = Transform::from_translation(at).looking_at(2.0 * at - HEAD, Vec3::Y);
-        let uv = (cell.as_vec2() / UVec2::new(CELL_COLUMNS, rows).as_vec2(), Vec2::ONE / UVec2::new(CELL_COLUMNS, rows).as_vec2());
+    for (at, cell) in sign_places(content).into_iter().zip(cells()) {
+        let place = Transform::from_translation(at).with_rotation(facing);
+        let uv = (
+            cell.as_vec2() / UVec2::new(CELL_COLUMNS, rows).as_vec2(),
+            Vec2::ONE / UVec2::new(CELL_COLUMNS, rows).as_vec2(),
+        );
         commands.spawn((Mesh3d(meshes.add(sign_mesh(uv.0, uv.1))), MeshMaterial3d(material.clone()), place, EYES_ONLY));
     }
+}
+
+/// Left of each bone and clear of its neighbours; no sign covers another.
+fn sign_places(content: &Content) -> Vec<Vec3> {
+    let leftmost = |mesh: &engine::surface::Mesh| {
+        let vertex = mesh.vertices.iter().max_by(|a, b| a[0].total_cmp(&b[0]));
+        vertex.map_or_else(Vec3::default, |v| content.frame.point((*v).into()))
+    };
+    let sides: Vec<Vec3> = content.case.vertebrae.iter().map(|v| leftmost(&v.mesh)).collect();
+    let mut from_the_top: Vec<usize> = (0..sides.len()).collect();
+    from_the_top.sort_by(|a, b| sides[*b].y.total_cmp(&sides[*a].y));
+    let mut places = sides.clone();
+    let mut ceiling = f32::INFINITY;
+    for i in from_the_top {
+        let side = sides[i];
+        let is_near = |other: &&Vec3| (other.y - side.y).abs() < NEIGHBOURHOOD_M;
+        let outer = sides.iter().filter(is_near).map(|s| s.x).fold(side.x, f32::min);
+        ceiling = side.y.min(ceiling - NAME_HEIGHT_M);
+        places[i] = Vec3::new(outer - SIGN_CLEARANCE_M, ceiling, side.z);
+    }
+    places
 }
 
 fn cells() -> impl Iterator<Item = UVec2> {

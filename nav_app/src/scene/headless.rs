@@ -3,12 +3,12 @@
 //! Everything is drawn into textures and read back. A picture that does not
 //! arrive is an error, never an endless wait.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bevy::app::PluginsState;
+use bevy::app::{PluginsState, TerminalCtrlCHandlerPlugin};
 use bevy::prelude::*;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::{PollType, TextureFormat};
@@ -17,14 +17,14 @@ use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::render::{Render, RenderApp, RenderSystems};
 use bevy::ui::UiTargetCamera;
 use bevy::winit::WinitPlugin;
-use thiserror::Error;
 
+use super::camera::{self, MainCamera};
 use super::eyes::{self, Eye, EyeImages};
 use super::picture::Feed;
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, Screens};
 use super::widgets::Area;
-use super::{ColumnScreens, Content, SceneInput, camera, first_picture, layout, palette};
+use super::{ColumnScreens, Content, SceneInput, adapter, layout, palette};
 
 /// Size of the whole scene's picture.
 const SCENE: UVec2 = UVec2::new(1920, 1080);
@@ -32,7 +32,257 @@ const SCENE: UVec2 = UVec2::new(1920, 1080);
 const SLICE: u32 = 900;
 /// Edge of a slice's pixel, mm.
 const SLICE_MM_PER_PIXEL: f64 = 0.2;
-/// Frames in which text, layout and slices settle before anything is shaded.
+/// Fewest frames in which text and layout settle before anything is shaded.
 const SETTLING_FRAMES: u32 = 4;
+/// Longest wait for the slices, which are drawn in the background.
+const SLICE_PATIENCE: Duration = Duration::from_secs(20);
 /// Frames after which a missing picture is given up.
 const MAX_WAIT_FRAMES: u32 = 60;
+
+/// Why there are no pictures.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// No Vulkan device, not even a software one.
+    NoVulkan,
+    /// The folder could not be made.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A picture could not be written.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the encoder said.
+        source: png::EncodingError,
+    },
+    /// The device drew, but these pictures never came back.
+    Missing {
+        /// Their names.
+        pictures: Vec<String>,
+    },
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVulkan => f.write_str(adapter::NO_DEVICE),
+            Self::Folder { path, .. } => write!(f, "the folder {} could not be made", path.display()),
+            Self::Write { path, .. } => write!(f, "the picture {} could not be written", path.display()),
+            Self::Missing { pictures } => write!(
+                f,
+                "the graphics device did not return {} within {MAX_WAIT_FRAMES} frames; its driver may have stopped",
+                pictures.join(", ")
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RenderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoVulkan | Self::Missing { .. } => None,
+            Self::Folder { source, .. } => Some(source),
+            Self::Write { source, .. } => Some(source),
+        }
+    }
+}
+
+/// The cameras of the 3-D view and the eyes.
+type ShadesBone = Or<(With<MainCamera>, With<Eye>)>;
+
+/// A picture asked for, and what came back.
+struct Shot {
+    name: String,
+    target: Handle<Image>,
+    captured: Option<Image>,
+}
+
+#[derive(Resource, Default)]
+struct Shots(Vec<Shot>);
+
+/// Draws the scene into `dir`: `scene.png` (1920x1080), `axial.png`,
+/// `sagittal.png`, `coronal.png`, `eye_left.png`, `eye_right.png`; returns
+/// their paths in this order. `progress` is told each step.
+///
+/// Takes one snapshot from the feed and holds it. Some seconds on a processor,
+/// most of it spent on compiling shaders and baking light.
+///
+/// # Errors
+/// [`RenderError`]; without a Vulkan device nothing is tried.
+pub fn render_headless(
+    input: SceneInput,
+    dir: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<PathBuf>, RenderError> {
+    let Some(device) = adapter::adapters().into_iter().next() else { return Err(RenderError::NoVulkan) };
+    std::fs::create_dir_all(dir).map_err(|source| RenderError::Folder { path: dir.to_owned(), source })?;
+    progress(&format!("preparing the scene on {device}"));
+    let mut app = assemble(input);
+    progress("compiling shaders");
+    settle(&mut app);
+    progress("drawing");
+    set_active(&mut app, true);
+    request(&mut app);
+    let start = Instant::now();
+    app.update();
+    tracing::debug!(seconds = start.elapsed().as_secs_f64(), "drew all views");
+    set_active(&mut app, false);
+    let rss = || std::fs::read_to_string("/proc/self/status").unwrap().lines().find(|l| l.starts_with("VmRSS")).unwrap().to_owned();
+    { let world = app.world_mut(); let mut c = world.query_filtered::<(Entity, &mut Camera), With<MainCamera>>(); let mut es = vec![]; for (e, mut camera) in c.iter_mut(world) { camera.is_active = true; es.push(e); }
+      if std::env::var_os("NOIND").is_some() { for e in es { world.entity_mut(e).insert(bevy::render::view::NoIndirectDrawing); } } }
+    for _ in 0..20 { let start = Instant::now(); app.update(); println!("main {:?} {}", start.elapsed(), rss()); }
+    let shots = collect(&mut app)?;
+    progress("writing pictures");
+    shots.iter().map(|shot| write(shot, dir)).collect()
+}
+
+/// The app with all its views, ready to draw.
+fn assemble(input: SceneInput) -> App {
+    let mut app = App::new();
+    let plugins = super::plugins(None)
+        .disable::<WinitPlugin>()
+        .disable::<PipelinedRenderingPlugin>()
+        .disable::<TerminalCtrlCHandlerPlugin>();
+    app.add_plugins(plugins).init_resource::<Shots>();
+    super::add_content(&mut app, Content::new(input.case, input.header), Feed::still(input.snapshots));
+    app.add_systems(PostStartup, (spawn_desktop, spawn_slices, eyes::spawn, ask_for_eyes).chain());
+    if let Some(render) = app.get_sub_app_mut(RenderApp) {
+        // Without this the processor runs ahead of a software device.
+        render.add_systems(Render, wait_for_device.in_set(RenderSystems::Cleanup));
+    }
+    while app.plugins_state() == PluginsState::Adding {
+        bevy::tasks::tick_global_task_pools_on_main_thread();
+    }
+    app.finish();
+    app.cleanup();
+    app.add_systems(PostStartup, pause.after(ask_for_eyes));
+    app
+}
+
+fn wait_for_device(device: Res<'_, RenderDevice>) {
+    // A lost device shows up as a missing picture.
+    let _ = device.wgpu_device().poll(PollType::wait_indefinitely());
+}
+
+fn spawn_desktop(
+    mut commands: Commands<'_, '_>,
+    content: Res<'_, Content>,
+    picture: Res<'_, super::Picture>,
+    screens: Res<'_, Screens>,
+    slices: Res<'_, ColumnScreens>,
+    mut images: ResMut<'_, Assets<Image>>,
+    mut shots: ResMut<'_, Shots>,
+) {
+    let size = SCENE - UVec2::new(layout::COLUMN as u32 + 2, 0);
+    let view = images.add(Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None));
+    let orbit = camera::standard_view(&content, &picture, size.x as f32 / size.y as f32);
+    camera::spawn(&mut commands, view.clone(), orbit, Msaa::Sample4);
+    let (camera, image) = eyes::interface_camera(&mut commands, &mut images, SCENE, palette::BACKGROUND);
+    // After the 3-D view that it shows.
+    commands.entity(camera).insert(Camera { order: 1, clear_color: palette::BACKGROUND.into(), ..default() });
+    layout::spawn_desktop(&mut commands, camera, &content, &screens, &slices.0, view);
+    shots.0.push(Shot { name: "scene".into(), target: image, captured: None });
+}
+
+fn spawn_slices(
+    mut commands: Commands<'_, '_>,
+    mut screens: ResMut<'_, Screens>,
+    mut images: ResMut<'_, Assets<Image>>,
+    mut shots: ResMut<'_, Shots>,
+) {
+    for plane in Plane::ALL {
+        let view = SliceView { plane, size: [SLICE; 2], mm_per_pixel: SLICE_MM_PER_PIXEL };
+        let id = screens.add(view, &mut images);
+        let (camera, image) = eyes::interface_camera(&mut commands, &mut images, UVec2::splat(SLICE), Color::BLACK);
+        let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
+        let area = Area::new(0.0, 0.0, SLICE as f32, SLICE as f32);
+        commands
+            .spawn((whole, UiTargetCamera(camera)))
+            .with_children(|root| slice_view::spawn(root, &screens, id, area, 1.0));
+        shots.0.push(Shot { name: plane.name().into(), target: image, captured: None });
+    }
+}
+
+fn ask_for_eyes(eyes: Res<'_, EyeImages>, mut shots: ResMut<'_, Shots>) {
+    for (name, target) in ["eye_left", "eye_right"].into_iter().zip(eyes.0.clone()) {
+        shots.0.push(Shot { name: name.into(), target, captured: None });
+    }
+}
+
+/// Shading bone is what costs on a processor: not before it is needed.
+fn pause(mut cameras: Query<'_, '_, &mut Camera, ShadesBone>) {
+    for mut camera in &mut cameras {
+        camera.is_active = false;
+    }
+}
+
+fn set_active(app: &mut App, is_active: bool) {
+    let world = app.world_mut();
+    let mut cameras = world.query_filtered::<&mut Camera, ShadesBone>();
+    for mut camera in cameras.iter_mut(world) {
+        camera.is_active = is_active;
+    }
+}
+
+/// Runs until layout and slices are what they will stay. A slice that does
+/// not come in time is black; it must not hold up the rest.
+fn settle(app: &mut App) {
+    let start = Instant::now();
+    for frame in 0.. {
+        app.update();
+        let is_drawn = app.world().resource::<Screens>().are_drawn();
+        if frame >= SETTLING_FRAMES && (is_drawn || start.elapsed() > SLICE_PATIENCE) {
+            break;
+        }
+    }
+    // Level names take their places one frame after their slice.
+    app.update();
+}
+
+/// Asks for every picture; they arrive some frames later.
+fn request(app: &mut App) {
+    let targets: Vec<_> = app.world().resource::<Shots>().0.iter().map(|shot| shot.target.clone()).collect();
+    for (index, target) in targets.into_iter().enumerate() {
+        let keep = move |captured: On<'_, '_, ScreenshotCaptured>, mut shots: ResMut<'_, Shots>| {
+            if let Some(shot) = shots.0.get_mut(index) {
+                shot.captured = Some(captured.image.clone());
+            }
+        };
+        app.world_mut().spawn(Screenshot::image(target)).observe(keep);
+    }
+}
+
+fn collect(app: &mut App) -> Result<Vec<Shot>, RenderError> {
+    for _ in 0..MAX_WAIT_FRAMES {
+        app.update();
+        if app.world().resource::<Shots>().0.iter().all(|shot| shot.captured.is_some()) {
+            break;
+        }
+    }
+    let shots = std::mem::take(&mut app.world_mut().resource_mut::<Shots>().0);
+    let pictures: Vec<_> = shots.iter().filter(|s| s.captured.is_none()).map(|s| s.name.clone()).collect();
+    if pictures.is_empty() { Ok(shots) } else { Err(RenderError::Missing { pictures }) }
+}
+
+fn write(shot: &Shot, dir: &Path) -> Result<PathBuf, RenderError> {
+    let path = dir.join(format!("{}.png", shot.name));
+    let result = shot.captured.as_ref().map_or(Ok(()), |image| write_png(image, &path));
+    result.map(|()| path.clone()).map_err(|source| RenderError::Write { path, source })
+}
+
+/// Writes an RGBA image without its alpha.
+pub fn write_png(image: &Image, path: &Path) -> Result<(), png::EncodingError> {
+    let file = io::BufWriter::new(std::fs::File::create(path)?);
+    let mut encoder = png::Encoder::new(file, image.width(), image.height());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let texels = image.data.as_deref().unwrap_or_default();
+    let rgb: Vec<u8> = texels.chunks_exact(4).flat_map(|texel| texel.iter().take(3).copied()).collect();
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&rgb)?;
+    writer.finish()
+}

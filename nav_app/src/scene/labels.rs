@@ -18,7 +18,7 @@ const ROW: f32 = 36.0;
 /// Free space between the names and the bone, design pixels.
 const CLEARANCE: f32 = 46.0;
 /// Width a name may take, design pixels.
-const WIDTH: f32 = 64.0;
+const WIDTH: f32 = 84.0;
 
 /// The name of a vertebra.
 #[derive(Component)]
@@ -56,6 +56,7 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>, content: &Content) {
         let words = format!("{}{}", vertebra.level, if is_uncertain(vertebra) { " ?" } else { "" });
         let mut place = widgets::at(0.0, 0.0);
         (place.padding, place.border) = (UiRect::axes(px(5.0), px(0.0)), UiRect::all(px(2.0)));
+        (place.width, place.justify_content) = (px(WIDTH), JustifyContent::FlexEnd);
         let name = LevelName { level: vertebra.level, sides };
         view.spawn((place, widgets::chip(), BorderColor::all(Color::NONE), name)).with_children(|chip| {
             chip.spawn(text(words, 25.0, color));
@@ -67,10 +68,14 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>, content: &Content) {
     }
 }
 
+/// Pixels of the 3-D view in a design pixel.
+#[derive(Resource, Debug, Clone, Copy)]
+pub struct ViewScale(pub f32);
+
 /// Follows the camera.
 pub fn place(
     picture: Res<'_, Picture>,
-    scale: Res<'_, UiScale>,
+    scale: Res<'_, ViewScale>,
     camera: Single<'_, '_, (&Camera, &GlobalTransform), With<MainCamera>>,
     mut names: Query<'_, '_, (&LevelName, &mut Node, &mut BorderColor), Without<Leader>>,
     mut leaders: Query<'_, '_, (&Leader, &mut Node, &mut UiTransform)>,

@@ -2,6 +2,7 @@
 //! on the right. Design pixels of a 1080 pixel high screen.
 
 use bevy::prelude::*;
+use bevy::ui::RelativeCursorPosition;
 
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, ScreenId, Screens};
@@ -79,7 +80,7 @@ pub fn spawn_desktop(
     spine_view: Handle<Image>,
 ) -> Entity {
     let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
-    let mut root = commands.spawn((whole, bevy::ui::UiTargetCamera(camera), BackgroundColor(palette::BACKGROUND)));
+    let mut root = commands.spawn((whole, UiTargetCamera(camera), BackgroundColor(palette::BACKGROUND)));
     root.with_children(|root| {
         let left = Node {
             position_type: PositionType::Absolute,
@@ -91,7 +92,7 @@ pub fn spawn_desktop(
             ..default()
         };
         let image = ImageNode::new(spine_view).with_mode(NodeImageMode::Stretch);
-        root.spawn((left, image, SpineView)).with_children(|view| {
+        root.spawn((left, image, SpineView, RelativeCursorPosition::default())).with_children(|view| {
             labels::spawn(view, content);
             panel::spawn_banner(view);
         });

@@ -20,10 +20,14 @@ mod headless;
 mod labels;
 mod layout;
 mod occlusion;
+mod orbit_control;
+mod paint;
 mod palette;
 mod panel;
 mod picture;
 mod plane;
+#[cfg(test)]
+mod render_test;
 mod slice_view;
 mod slices;
 mod tool;
@@ -43,8 +47,8 @@ use engine::case::Case;
 use engine::register::Verdict;
 use geom::{Ct, Point};
 
-pub use adapter::{AdapterDescription, adapters, display_name};
-pub use headless::{RenderError, render_headless};
+pub use adapter::{adapters, display_name};
+pub use headless::render_headless;
 pub use picture::SnapshotFeed;
 pub use window::run_window;
 
@@ -113,7 +117,11 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
     let settings = WgpuSettings { backends: Some(Backends::VULKAN), ..default() };
     DefaultPlugins
         .build()
-        .set(WindowPlugin { exit_condition: if window.is_some() { ExitCondition::OnPrimaryClosed } else { ExitCondition::DontExit }, primary_window: window, ..default() })
+        .set(WindowPlugin {
+            exit_condition: if window.is_some() { ExitCondition::OnPrimaryClosed } else { ExitCondition::DontExit },
+            primary_window: window,
+            ..default()
+        })
         .set(RenderPlugin {
             render_creation: RenderCreation::Automatic(Box::new(settings)),
             // Otherwise the first frames show nothing but the background.
@@ -124,6 +132,7 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
 
 /// Adds what window and pictures have in common; `feed` is already primed.
 fn add_content(app: &mut App, content: Content, mut feed: Feed) {
+    paint::plugin(app);
     let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();
     let slices = Plane::ALL.map(|plane| (plane, screens.add(layout::column_view(plane), &mut images)));
@@ -133,6 +142,7 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
         .insert_resource(screens)
         .insert_resource(ColumnScreens(slices.to_vec()))
         .insert_resource(content)
+        .insert_resource(labels::ViewScale(1.0))
         .add_systems(PreUpdate, picture::take_snapshot)
         .add_systems(Startup, (vertebrae::spawn, tool::spawn))
         .add_systems(
@@ -143,9 +153,4 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
                 (camera::follow_orbit, labels::place, labels::name_edges).chain(),
             ),
         );
-}
-
-/// The picture of a feed before the first frame, for framing the view.
-fn first_picture(app: &App) -> Picture {
-    app.world().resource::<Picture>().to_owned()
 }

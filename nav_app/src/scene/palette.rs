@@ -4,7 +4,7 @@
 //! stay apart for every kind of colour blindness; meaning is never carried by
 //! colour alone, there is always a word or a shape with it.
 
-use bevy::color::{Color, Srgba};
+use bevy::color::{Color, ColorToPacked, Srgba};
 use engine::level::Level;
 
 use super::picture::Condition;
@@ -30,8 +30,14 @@ pub const ON_ALARM: Color = Color::srgb(1.0, 1.0, 1.0);
 
 /// Bone colours, walked along the spine. Lightness alternates; hues are taken
 /// from Okabe and Ito's set, muted towards bone.
-const BONES: [[u8; 3]; 6] =
-    [[0xe6, 0xd8, 0xb4], [0x7f, 0xa3, 0xc4], [0xe0, 0xb0, 0x74], [0x72, 0xa8, 0x98], [0xd8, 0xba, 0xc8], [0x8f, 0x8f, 0xc2]];
+const BONES: [[u8; 3]; 6] = [
+    [0xea, 0xdf, 0xc4],
+    [0x86, 0x9f, 0xb6],
+    [0xdf, 0xbd, 0x91],
+    [0x83, 0xa6, 0x9a],
+    [0xdc, 0xc5, 0xcc],
+    [0x93, 0x93, 0xb5],
+];
 
 /// The colour of a level, in slices as in the 3-D view.
 #[must_use]

@@ -34,7 +34,8 @@ pub enum Field {
 
 impl Field {
     fn words(self, picture: &Picture) -> String {
-        let number = |value: Option<f32>, digits: usize| value.map_or_else(|| MISSING.into(), |v| format!("{v:.digits$}"));
+        let number =
+            |value: Option<f32>, digits: usize| value.map_or_else(|| MISSING.into(), |v| format!("{v:.digits$}"));
         match self {
             Self::Level => picture.level.map_or_else(|| MISSING.into(), |level| level.to_string()),
             Self::Distance => number(picture.bone_distance_mm, 1),
@@ -62,6 +63,10 @@ const fn session_name(state: SessionState) -> &'static str {
 #[derive(Component)]
 pub struct StateBox;
 
+/// Words on a [`StateBox`].
+#[derive(Component)]
+pub struct OnStateBox;
+
 /// The banner across a view.
 #[derive(Component)]
 pub struct Banner;
@@ -72,6 +77,7 @@ pub fn write(
     mut fields: Query<'_, '_, (&Field, &mut Text)>,
     mut boxes: Query<'_, '_, &mut BackgroundColor, With<StateBox>>,
     mut banners: Query<'_, '_, &mut Visibility, With<Banner>>,
+    mut inks: Query<'_, '_, &mut TextColor, With<OnStateBox>>,
 ) {
     for (field, mut text) in &mut fields {
         let words = field.words(&picture);
@@ -79,11 +85,14 @@ pub fn write(
             text.0 = words;
         }
     }
-    let color = match picture.condition {
-        Condition::Live => palette::GOOD,
-        Condition::Stale => palette::CAUTION,
-        _ => palette::ALARM,
+    let (color, ink) = match picture.condition {
+        Condition::Live => (palette::GOOD, palette::BACKGROUND),
+        Condition::Stale => (palette::CAUTION, palette::BACKGROUND),
+        _ => (palette::ALARM, palette::ON_ALARM),
     };
+    for mut text in &mut inks {
+        text.set_if_neq(TextColor(ink));
+    }
     for mut background in &mut boxes {
         background.set_if_neq(BackgroundColor(color));
     }
@@ -99,10 +108,13 @@ pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, content: &Content, area: Are
     parent.spawn((area.node(scale), BackgroundColor(palette::PANEL))).with_children(|panel| {
         let mut number = |field: Field, caption: &str, unit: &str, x: f32, y: f32, size: f32| {
             panel.spawn((text(caption, s(17.0), palette::CAPTION), widgets::at(s(x), s(y))));
-            let row = Node { align_items: AlignItems::Baseline, column_gap: px(s(8.0)), ..widgets::at(s(x), s(y + 16.0)) };
+            let row =
+                Node { align_items: AlignItems::FlexEnd, column_gap: px(s(8.0)), ..widgets::at(s(x), s(y + 16.0)) };
             panel.spawn(row).with_children(|row| {
                 row.spawn((text(MISSING, s(size), palette::TEXT), field));
-                row.spawn(text(unit, s(24.0), palette::CAPTION));
+                // Stands on the number's baseline.
+                let raised = Node { margin: UiRect::bottom(px(s(0.17 * size - 4.0))), ..default() };
+                row.spawn((text(unit, s(24.0), palette::CAPTION), raised));
             });
         };
         number(Field::Level, "LEVEL", "", 18.0, 66.0, 68.0);
@@ -130,8 +142,8 @@ fn state_row(panel: &mut ChildSpawnerCommands<'_>, area: Area, scale: f32) {
         ..Area::new(0.0, 0.0, area.width, 50.0).node(scale)
     };
     panel.spawn((row, StateBox, BackgroundColor(palette::ALARM))).with_children(|row| {
-        row.spawn((text("", s(30.0), palette::BACKGROUND), Field::Tool));
-        row.spawn((text("", s(22.0), palette::BACKGROUND), Field::Session));
+        row.spawn((text("", s(30.0), palette::BACKGROUND), Field::Tool, OnStateBox));
+        row.spawn((text("", s(22.0), palette::BACKGROUND), Field::Session, OnStateBox));
     });
 }
 
@@ -143,24 +155,32 @@ fn registration(panel: &mut ChildSpawnerCommands<'_>, header: &SceneHeader, scal
         Some(verdict @ Verdict::Reject) => (verdict.to_string(), Color::srgb(1.0, 0.42, 0.38)),
         None => ("none".into(), palette::CAPTION),
     };
-    let mm = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(|| MISSING.into(), |v| format!("{v:.2} mm"));
+    // What a rejected registration predicts about itself is worth nothing.
+    let is_usable = header.verdict.is_some_and(|verdict| verdict != Verdict::Reject);
+    let mm =
+        |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(|| MISSING.into(), |v| format!("{v:.2} mm"));
     panel.spawn((text("REGISTRATION", s(17.0), palette::CAPTION), widgets::at(s(18.0), s(278.0))));
     panel.spawn((text(words, s(27.0), color), widgets::at(s(18.0), s(296.0))));
-    let rows = [("RMS", mm(header.rms_mm)), ("TRE", mm(header.centre_tre_mm))];
+    let rows = [("RMS", mm(header.rms_mm)), ("centre TRE", mm(header.centre_tre_mm.filter(|_| is_usable)))];
     for ((name, value), y) in rows.into_iter().zip([280.0, 306.0]) {
-        panel.spawn((text(name, s(20.0), palette::CAPTION), widgets::at(s(232.0), s(y))));
-        panel.spawn((text(value, s(22.0), palette::TEXT), widgets::at(s(284.0), s(y - 1.0))));
+        panel.spawn((text(name, s(18.0), palette::CAPTION), widgets::at(s(198.0), s(y))));
+        panel.spawn((text(value, s(20.0), palette::TEXT), widgets::at(s(318.0), s(y - 2.0))));
     }
-    let place = Node { max_width: px(s(393.0)), overflow: Overflow::clip(), ..widgets::at(s(18.0), s(341.0)) };
-    panel.spawn((place, text(clipped(&header.ct_name), s(16.0), palette::CAPTION)));
-    panel.spawn((text(clipped(&header.device), s(16.0), palette::CAPTION), widgets::at(s(18.0), s(361.0))));
+    for (words, y) in [(&header.ct_name, 336.0), (&header.device, 353.0)] {
+        let place = Node {
+            width: px(s(393.0)),
+            max_height: px(s(32.0)),
+            overflow: Overflow::clip(),
+            ..widgets::at(s(18.0), s(y))
+        };
+        let layout = TextLayout::new(Justify::Left, LineBreak::WordBoundary);
+        panel.spawn((place, text(ascii(words), s(14.0), palette::CAPTION))).insert(layout);
+    }
 }
 
-/// Cut to the panel's width; the default font has only ASCII.
-fn clipped(words: &str) -> String {
-    const MOST: usize = 40;
-    let ascii: String = words.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
-    if ascii.len() <= MOST { ascii } else { format!("{}...", &ascii[..MOST - 3]) }
+/// The default font has only ASCII.
+fn ascii(words: &str) -> String {
+    words.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
 }
 
 /// The banner along the upper edge of a view.

@@ -209,7 +209,8 @@ mod tests {
         // Even when the engine were to leave numbers in the snapshot.
         for tool in [ToolState::Lost, ToolState::Frozen, ToolState::Implausible] {
             let shown = Picture::of(Some(&snapshot(tool, SessionState::Degraded)), Duration::ZERO);
-            let values = (shown.ct_from_tip, shown.level, shown.bone_distance_mm, shown.predicted_tre_mm, shown.pose_age_ms);
+            let values =
+                (shown.ct_from_tip, shown.level, shown.bone_distance_mm, shown.predicted_tre_mm, shown.pose_age_ms);
             assert_eq!(values, (None, None, None, None, None));
             assert!(shown.condition.banner().is_some());
         }

@@ -1,16 +1,18 @@
 //! The slices on the screen: textures, letters, scale bar, level names.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
+use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
 use engine::level::Level;
 
 use super::contours::Contours;
 use super::picture::Picture;
 use super::plane::{Plane, SliceView};
-use super::slices::{self, Focus};
+use super::slices::{self, Focus, SlicePicture};
 use super::widgets::{self, Area, text};
 use super::{Content, palette};
 
@@ -22,13 +24,20 @@ const MAX_NAMES: usize = 24;
 const SCALE_BAR_MM: f32 = 20.0;
 
 /// One slice texture.
-#[derive(Debug, Clone)]
 struct Screen {
     view: SliceView,
     image: Handle<Image>,
     names: Vec<(Level, [f32; 2])>,
     drawn: Option<Focus>,
+    drawing: Option<Drawing>,
     is_active: bool,
+}
+
+/// A slice being drawn in the background.
+struct Drawing {
+    view: SliceView,
+    focus: Focus,
+    task: Task<SlicePicture>,
 }
 
 /// Index of a slice texture.
@@ -38,7 +47,7 @@ pub struct ScreenId(usize);
 /// All slice textures, and the sorted surfaces they are outlined with.
 #[derive(Resource)]
 pub struct Screens {
-    contours: Contours,
+    contours: Arc<Contours>,
     screens: Vec<Screen>,
     last_redraw: Option<Instant>,
 }
@@ -47,14 +56,20 @@ impl Screens {
     /// No textures yet.
     #[must_use]
     pub fn new(contours: Contours) -> Self {
-        Self { contours, screens: Vec::new(), last_redraw: None }
+        Self { contours: Arc::new(contours), screens: Vec::new(), last_redraw: None }
     }
 
     /// Adds a texture of `view`.
     pub fn add(&mut self, view: SliceView, images: &mut Assets<Image>) -> ScreenId {
         let image = images.add(blank(view.size));
-        self.screens.push(Screen { view, image, names: Vec::new(), drawn: None, is_active: true });
+        self.screens.push(Screen { view, image, names: Vec::new(), drawn: None, drawing: None, is_active: true });
         ScreenId(self.screens.len() - 1)
+    }
+
+    /// True when every texture in use has been drawn.
+    #[must_use]
+    pub fn are_drawn(&self) -> bool {
+        self.screens.iter().all(|screen| !screen.is_active || screen.drawn.is_some())
     }
 
     /// Changes what a texture shows; it is drawn anew.
@@ -74,33 +89,45 @@ fn blank(size: [u32; 2]) -> Image {
     Image::new_fill(extent, TextureDimension::D2, &[0, 0, 0, 255], format, usages)
 }
 
-/// Redraws the textures whose focus moved, at most at 15 Hz.
+/// Redraws the textures whose focus moved, at most at 15 Hz. The drawing runs
+/// in the background, so that the view never waits for a slice.
 pub fn redraw(
     picture: Res<'_, Picture>,
     content: Res<'_, Content>,
     mut screens: ResMut<'_, Screens>,
     mut images: ResMut<'_, Assets<Image>>,
 ) {
-    if screens.last_redraw.is_some_and(|last| last.elapsed() < REDRAW_EVERY) {
-        return;
-    }
     let focus = match picture.ct_from_tip.zip(palette::tool(picture.condition)) {
         Some((ct_from_tip, color)) => Focus::Tip { ct_from_tip, rgb: palette::rgb(color) },
         None => Focus::Spine(content.spine_centre),
     };
     let Screens { contours, screens, last_redraw } = &mut *screens;
-    let due = |screen: &&mut Screen| screen.is_active && screen.drawn != Some(focus);
-    for screen in screens.iter_mut().filter(due) {
-        let drawn = slices::draw(&content.case, contours, screen.view, &focus);
-        if let Some(mut image) = images.get_mut(&screen.image) {
-            let mut fresh = blank(screen.view.size);
-            fresh.data = Some(drawn.rgba);
-            *image = fresh;
-        }
-        screen.names = drawn.names;
-        screen.drawn = Some(focus);
+    for screen in screens.iter_mut() {
+        take_drawn(screen, &mut images);
+    }
+    if last_redraw.is_some_and(|last| last.elapsed() < REDRAW_EVERY) {
+        return;
+    }
+    let is_due = |screen: &&mut Screen| screen.is_active && screen.drawing.is_none() && screen.drawn != Some(focus);
+    for screen in screens.iter_mut().filter(is_due) {
+        let (case, contours, view) = (content.case.clone(), contours.clone(), screen.view);
+        let task = AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, view, &focus) });
+        screen.drawing = Some(Drawing { view, focus, task });
         *last_redraw = Some(Instant::now());
     }
+}
+
+/// Shows a slice that is ready; one of a view no longer wanted is dropped.
+fn take_drawn(screen: &mut Screen, images: &mut Assets<Image>) {
+    let Some(drawing) = screen.drawing.take_if(|drawing| drawing.task.is_finished()) else { return };
+    let Some(slice) = block_on(poll_once(drawing.task)).filter(|_| drawing.view == screen.view) else { return };
+    if let Some(mut image) = images.get_mut(&screen.image) {
+        let mut fresh = blank(screen.view.size);
+        fresh.data = Some(slice.rgba);
+        *image = fresh;
+    }
+    screen.names = slice.names;
+    screen.drawn = Some(drawing.focus);
 }
 
 /// A level name that follows its outline.
@@ -142,7 +169,12 @@ pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, screens: &Screens, id: Scree
         decorate(slice, screen.view.plane, screen.view.mm_per_pixel, area, scale);
         for number in 0..MAX_NAMES {
             let tag = NameTag { screen: id, number, scale };
-            slice.spawn((text("", 18.0 * scale, palette::TEXT), Node { position_type: PositionType::Absolute, ..default() }, tag));
+            slice.spawn((
+                text("", 18.0 * scale, palette::TEXT),
+                Node { position_type: PositionType::Absolute, ..default() },
+                widgets::chip(),
+                tag,
+            ));
         }
     });
 }
@@ -161,7 +193,11 @@ fn decorate(slice: &mut ChildSpawnerCommands<'_>, plane: Plane, mm_per_pixel: f6
         slice.spawn((text(letter, 26.0 * scale, palette::TEXT), widgets::at(x * scale, y * scale), widgets::chip()));
     }
     let caption = plane.name().to_uppercase();
-    slice.spawn((text(caption, 18.0 * scale, palette::CAPTION), widgets::at(10.0 * scale, 6.0 * scale)));
+    slice.spawn((
+        text(caption, 18.0 * scale, palette::CAPTION),
+        widgets::at(8.0 * scale, 6.0 * scale),
+        widgets::chip(),
+    ));
     let bar = SCALE_BAR_MM / mm_per_pixel as f32;
     let (x, y) = (area.width - bar - 14.0, area.height - 14.0);
     let bar_area = Area::new(x, y, bar, 4.0);

@@ -12,7 +12,7 @@ use super::{palette, tool};
 /// Bone window: centre and width, HU.
 const WINDOW: (f32, f32) = (400.0, 1800.0);
 /// Brightness of a slice that is not through the tip.
-const DIMMED: f32 = 0.45;
+const DIMMED: f32 = 0.55;
 /// Radius around the tip that the crosshair leaves free, mm.
 const GAP_MM: f32 = 4.0;
 
@@ -69,14 +69,21 @@ pub fn draw(case: &Case, contours: &Contours, view: SliceView, focus: &Focus) ->
 }
 
 /// Draws the cut surfaces; returns where each level's name belongs.
-fn outlines(canvas: &mut Canvas, case: &Case, contours: &Contours, placed: &PlacedView, gain: f32) -> Vec<(Level, [f32; 2])> {
+fn outlines(
+    canvas: &mut Canvas,
+    case: &Case,
+    contours: &Contours,
+    placed: &PlacedView,
+    gain: f32,
+) -> Vec<(Level, [f32; 2])> {
     let segments = contours.cut(&case.vertebrae, placed.view.plane.axis(), placed.depth_mm() as f32);
     // Length-weighted centre of each outline.
     let mut centres = vec![([0.0f32; 2], 0.0f32); case.vertebrae.len()];
     for segment in segments {
         let Some(vertebra) = case.vertebrae.get(segment.vertebra) else { continue };
         let [a, b] = segment.ends.map(|end| placed.pixel(end.into()));
-        canvas.line(a, b, Pen { rgb: palette::bone_rgb(vertebra.level), alpha: 0.95 * gain.sqrt(), width: 1.6 });
+        let rgb = palette::bone_rgb(vertebra.level).map(|c| (f32::from(c) * gain.sqrt()) as u8);
+        canvas.line(a, b, Pen { rgb, alpha: 1.0, width: 1.5 });
         let length = (a[0] - b[0]).hypot(a[1] - b[1]);
         if let Some((sum, weight)) = centres.get_mut(segment.vertebra) {
             sum[0] += 0.5 * (a[0] + b[0]) * length;

@@ -3,9 +3,9 @@
 //! Its pose comes from the snapshot, unchanged. It disappears the moment the
 //! engine stops standing behind the pose; a stale one is amber and see-through.
 
-use bevy::light::NotShadowCaster;
 use bevy::prelude::*;
 
+use super::paint::Paint;
 use super::picture::{Condition, Picture};
 use super::units::M_PER_MM;
 use super::{Content, palette};
@@ -21,10 +21,7 @@ const TIP_RADIUS_MM: f32 = 2.2;
 pub const AHEAD_MM: f32 = 70.0;
 /// Length of a dash and of the gap behind it, mm.
 pub const DASH_MM: f32 = 3.5;
-const LINE_RADIUS_MM: f32 = 0.55;
-/// Depth bias that draws over any bone (reverse-z float depth, one unit is
-/// about 2^-30): the tip and its line stay visible inside the vertebra.
-const OVER_BONE: f32 = 2e7;
+const LINE_RADIUS_MM: f32 = 0.8;
 
 /// The pointer; its origin is the tip.
 #[derive(Component)]
@@ -33,23 +30,19 @@ pub struct Tool;
 /// The materials of the pointer, recoloured with its state.
 #[derive(Resource)]
 pub struct ToolMaterials {
-    solid: Handle<StandardMaterial>,
-    through_bone: Handle<StandardMaterial>,
+    solid: Handle<Paint>,
+    through_bone: Handle<Paint>,
 }
 
 /// Puts the pointer into the scene, hidden.
 pub fn spawn(
     mut commands: Commands<'_, '_>,
     mut meshes: ResMut<'_, Assets<Mesh>>,
-    mut materials: ResMut<'_, Assets<StandardMaterial>>,
+    mut materials: ResMut<'_, Assets<Paint>>,
 ) {
-    let solid = materials.add(StandardMaterial { perceptual_roughness: 0.4, metallic: 0.1, ..default() });
-    let through_bone = materials.add(StandardMaterial {
-        unlit: true,
-        alpha_mode: AlphaMode::Blend,
-        depth_bias: OVER_BONE,
-        ..default()
-    });
+    let solid = materials.add(Paint::lit(palette::GOOD, false));
+    // The tip and its line stay visible inside the vertebra.
+    let through_bone = materials.add(Paint::over_all(palette::GOOD));
     let mut cylinder = |from_mm: f32, to_mm: f32, radius_mm: f32| {
         let mesh = meshes.add(Cylinder::new(radius_mm * M_PER_MM, (to_mm - from_mm) * M_PER_MM));
         // Bevy's cylinders stand on y; ours lie along the shaft, z.
@@ -65,15 +58,15 @@ pub fn spawn(
         .map(|start| cylinder(start - DASH_MM, start, LINE_RADIUS_MM))
         .collect();
     let point = meshes.add(Cone { radius: SHAFT_RADIUS_MM * M_PER_MM, height: 4.0 * M_PER_MM });
-    let point_place =
-        Transform::from_xyz(0.0, 0.0, 2.0 * M_PER_MM).with_rotation(Quat::from_rotation_x(-std::f32::consts::FRAC_PI_2));
+    let point_place = Transform::from_xyz(0.0, 0.0, 2.0 * M_PER_MM)
+        .with_rotation(Quat::from_rotation_x(-std::f32::consts::FRAC_PI_2));
     let ball = meshes.add(Sphere::new(TIP_RADIUS_MM * M_PER_MM));
     commands.spawn((Tool, Transform::default(), Visibility::Hidden)).with_children(|tool| {
         for part in [shaft, handle, collar, (Mesh3d(point), point_place)] {
             tool.spawn((part, MeshMaterial3d(solid.clone())));
         }
         for part in dashes.into_iter().chain([(Mesh3d(ball), Transform::default())]) {
-            tool.spawn((part, MeshMaterial3d(through_bone.clone()), NotShadowCaster));
+            tool.spawn((part, MeshMaterial3d(through_bone.clone())));
         }
     });
     commands.insert_resource(ToolMaterials { solid, through_bone });
@@ -84,7 +77,7 @@ pub fn follow(
     picture: Res<'_, Picture>,
     content: Res<'_, Content>,
     handles: Res<'_, ToolMaterials>,
-    mut materials: ResMut<'_, Assets<StandardMaterial>>,
+    mut materials: ResMut<'_, Assets<Paint>>,
     mut tools: Query<'_, '_, (&mut Transform, &mut Visibility), With<Tool>>,
     mut painted: Local<'_, Option<Condition>>,
 ) {
@@ -99,11 +92,9 @@ pub fn follow(
     *painted = Some(picture.condition);
     let is_stale = picture.condition == Condition::Stale;
     if let Some(mut solid) = materials.get_mut(&handles.solid) {
-        solid.base_color = color.with_alpha(if is_stale { 0.45 } else { 1.0 });
-        solid.alpha_mode = if is_stale { AlphaMode::Blend } else { AlphaMode::Opaque };
-        solid.emissive = LinearRgba::from(color) * 0.15;
+        solid.set_color(color.with_alpha(if is_stale { 0.45 } else { 1.0 }));
     }
     if let Some(mut line) = materials.get_mut(&handles.through_bone) {
-        line.base_color = color.with_alpha(if is_stale { 0.5 } else { 0.9 });
+        line.set_color(color.with_alpha(if is_stale { 0.5 } else { 0.9 }));
     }
 }

@@ -3,13 +3,12 @@
 use std::thread;
 
 use bevy::asset::RenderAssetUsages;
-use bevy::image::{ImageAddressMode, ImageSampler, ImageSamplerDescriptor};
 use bevy::mesh::{Indices, Mesh as SceneMesh, PrimitiveTopology};
 use bevy::prelude::*;
-use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use engine::case::Vertebra;
 use engine::surface::Mesh as BoneMesh;
 
+use super::paint::Paint;
 use super::units::SceneFrame;
 use super::{Content, occlusion, palette};
 
@@ -29,21 +28,13 @@ pub fn spawn(
     mut commands: Commands<'_, '_>,
     content: Res<'_, Content>,
     mut meshes: ResMut<'_, Assets<SceneMesh>>,
-    mut materials: ResMut<'_, Assets<StandardMaterial>>,
-    mut images: ResMut<'_, Assets<Image>>,
+    mut materials: ResMut<'_, Assets<Paint>>,
 ) {
-    let hatch = images.add(hatch_image());
     for (vertebra, brightness) in content.case.vertebrae.iter().zip(all_brightness(&content)) {
-        let material = StandardMaterial {
-            base_color: palette::bone(vertebra.level),
-            base_color_texture: is_uncertain(vertebra).then(|| hatch.clone()),
-            perceptual_roughness: 0.62,
-            reflectance: 0.35,
-            ..default()
-        };
+        let paint = Paint::lit(palette::bone(vertebra.level), is_uncertain(vertebra));
         commands.spawn((
             Mesh3d(meshes.add(scene_mesh(&vertebra.mesh, &brightness, &content.frame))),
-            MeshMaterial3d(materials.add(material)),
+            MeshMaterial3d(materials.add(paint)),
         ));
     }
 }
@@ -54,8 +45,10 @@ fn all_brightness(content: &Content) -> Vec<Vec<f32>> {
     let share = vertebrae.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(1);
     let bake = |v: &Vertebra| occlusion::vertex_brightness(&v.mesh, &content.case.labels);
     thread::scope(|scope| {
-        let workers: Vec<_> =
-            vertebrae.chunks(share).map(|part| (part, scope.spawn(move || part.iter().map(bake).collect::<Vec<_>>()))).collect();
+        let workers: Vec<_> = vertebrae
+            .chunks(share)
+            .map(|part| (part, scope.spawn(move || part.iter().map(bake).collect::<Vec<_>>())))
+            .collect();
         // A worker that died leaves its bones evenly lit.
         let even = |part: &[Vertebra]| part.iter().map(|v| vec![1.0; v.mesh.vertices.len()]).collect();
         workers.into_iter().flat_map(|(part, worker)| worker.join().unwrap_or_else(|_| even(part))).collect()
@@ -75,18 +68,4 @@ fn scene_mesh(bone: &BoneMesh, brightness: &[f32], frame: &SceneFrame) -> SceneM
         .with_inserted_attribute(SceneMesh::ATTRIBUTE_COLOR, colors)
         .with_inserted_attribute(SceneMesh::ATTRIBUTE_UV_0, uvs)
         .with_inserted_indices(Indices::U32(bone.triangles.iter().flatten().copied().collect()))
-}
-
-/// One period of light and dark.
-fn hatch_image() -> Image {
-    const WIDTH: u32 = 16;
-    let texels = (0..WIDTH).flat_map(|x| if x < 10 { [255, 255, 255, 255] } else { [70, 70, 74, 255] }).collect();
-    let size = Extent3d { width: WIDTH, height: 1, depth_or_array_layers: 1 };
-    let mut image =
-        Image::new(size, TextureDimension::D2, texels, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::RENDER_WORLD);
-    image.sampler = ImageSampler::Descriptor(ImageSamplerDescriptor {
-        address_mode_u: ImageAddressMode::Repeat,
-        ..ImageSamplerDescriptor::linear()
-    });
-    image
 }
