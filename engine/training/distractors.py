@@ -19,7 +19,7 @@ def _frame(rng):
     return [torch.tensor(v, dtype=torch.float32) for v in (along, across, np.cross(along, across))]
 
 
-def _bony_tube(rng, offset, free, hu):
+def _bony_tube(rng, offset, free):
     """A curved rod or plate with a cortical shell."""
     along, across, third = _frame(rng)
     t = offset @ along
@@ -41,7 +41,7 @@ def add_distractors(rng, hu, target, mean_count, edge, voxel_mm):
         free = target == BACKGROUND
         kind = rng.random()
         if kind < 0.45:
-            inside, values = _bony_tube(rng, offset, free, hu)
+            inside, values = _bony_tube(rng, offset, free)
             hu = torch.where(inside, values, hu)
             target = torch.where(inside, torch.tensor(OTHER_BONE), target)
             continue

@@ -85,8 +85,7 @@ def surface_distances(mask, truth, spacing_mm):
     """Mean and 95th percentile of the symmetric surface distance in mm."""
     if not mask.any() or not truth.any():
         return float("nan"), float("nan")
-    edge = lambda m: m & ~ndi.binary_erosion(m)
-    a, b = edge(mask), edge(truth)
+    a, b = (m & ~ndi.binary_erosion(m) for m in (mask, truth))
     to_a = ndi.distance_transform_edt(~a, spacing_mm)[b]
     to_b = ndi.distance_transform_edt(~b, spacing_mm)[a]
     both = np.concatenate([to_a, to_b])

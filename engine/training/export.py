@@ -17,14 +17,14 @@ TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
         "licence": "CC BY 3.0",
-        "seen": "label map (TotalSegmentator v2 output) and, in about a sixth of the patches, the image",
+        "seen": "label map (TotalSegmentator v2 output) and, in about 18 % of the patches, the image",
     },
     {"name": "VerSe verse004, verse010, gl003, gl017 (manual masks)", "licence": "CC BY-SA 4.0", "seen": "label maps"},
     {"name": "HuBMAP Visible Human pelvis (male, female)", "licence": "CC BY 4.0", "seen": "voxelised meshes"},
 ]
 
 
-def card(training: dict, threshold: float, measured: list, known_failures: list) -> dict:
+def card(training: dict, report: dict) -> dict:
     """Everything a loader and a reader need; the checksum is added on writing."""
     return {
         "name": NAME,
@@ -39,12 +39,13 @@ def card(training: dict, threshold: float, measured: list, known_failures: list)
             "scale_hu": 400,
             "padding_hu": -1000,
         },
-        "vertebra_threshold": threshold,
+        "vertebra_threshold": report.get("threshold", 0.5),
+        "vertebra_threshold_note": report.get("threshold_note", "not calibrated"),
         "licence": "CC BY-SA 4.0; name the sources under training_data",
         "training_data": TRAINING_DATA,
-        "training": training,
-        "measured": measured,
-        "known_failures": known_failures,
+        "training": {**training, **report.get("training", {})},
+        "measured": report.get("measured", []),
+        "known_failures": report.get("known_failures", ["snapshot of a running training; not measured"]),
     }
 
 
@@ -65,18 +66,13 @@ def export(state: dict, details: dict, folder: Path) -> None:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="written by train.py")
-    parser.add_argument("--report", type=Path, help="JSON with threshold, measured, known_failures")
+    parser.add_argument("--report", type=Path, help="JSON with threshold, threshold_note, training, measured, known_failures")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     checkpoint = torch.load(options.checkpoint, weights_only=True)
     CompactUNet().load_state_dict(checkpoint["ema"])
     report = json.loads(options.report.read_text()) if options.report else {}
-    details = card(
-        checkpoint["training"],
-        report.get("threshold", 0.5),
-        report.get("measured", []),
-        report.get("known_failures", []),
-    )
+    details = card(checkpoint["training"], report)
     export(checkpoint["ema"], details, options.out)
 
 

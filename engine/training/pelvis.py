@@ -34,8 +34,7 @@ def lower_endplate(body, centre_mm):
 def _placement(prefix, end_mm, slope):
     """Function that moves mesh vertices (x left, y up, z forward, metres) onto the canvas."""
     posterior, promontory, midline = ENDPLATE[prefix]
-    to_zyx = lambda height, forward: np.array([height, -forward, midline])
-    rear, front = to_zyx(*posterior), to_zyx(*promontory)
+    rear, front = (np.array([height, -forward, midline]) for height, forward in (posterior, promontory))
     own_slope = np.arctan2(rear[0] - front[0], rear[1] - front[1])
     target_slope = slope + np.deg2rad(WEDGE_DEG)
     turn = _sagittal_rotation(target_slope - own_slope)

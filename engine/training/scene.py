@@ -24,7 +24,7 @@ class Scene:
         self.skin_mm = torch.from_numpy(np.load(folder / "skin_mm.npy"))
         image = folder / "image_hu.npy"
         self.image_hu = torch.from_numpy(np.load(image)) if image.exists() else None
-        self.is_bare = self.name.endswith("_bare") or not (tissue == 52).any()
+        self.is_bare = not np.isin(tissue, ENHANCING).any()
         self.centres = _centres_by_tissue(tissue, np.random.default_rng(seed))
 
     def random_centre(self, rng) -> np.ndarray:

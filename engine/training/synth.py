@@ -10,17 +10,22 @@ import torch
 from distractors import add_distractors, add_metal
 from fields import grid_mm, noise_field, rotation, smooth, white_noise
 from tissues import (
-    BRAIN, CANAL, CARTILAGE, CLASS_OF_TISSUE, DISC, DISC_TISSUE, ENHANCING, HEART_AND_VESSELS,
+    BRAIN, CANAL, CARTILAGE, CLASS_OF_TISSUE, DISC_TISSUE, ENHANCING, HEART_AND_VESSELS,
     HOLLOW, LIVER_SPLEEN, LUNGS, MUSCLES, OTHER_BONE, TISSUES, TRACHEA, VERTEBRA,
 )
 
 VOXEL_MM = 2.5
-REAL_IMAGE_SHARE = 0.5  # of the patches of a scene that has an image
 CLASS_TABLE = torch.from_numpy(CLASS_OF_TISSUE.astype(np.int64))
 
 
 def chance(rng, probability):
     return rng.random() < probability
+
+
+def _wave(rng, height_mm, size):
+    """A sine along the spine with random amplitude, length (mm) and phase."""
+    phase = 2 * np.pi * height_mm / rng.uniform(150, 400) + rng.uniform(0, 2 * np.pi)
+    return rng.uniform(-size, size) * torch.sin(phase)
 
 
 def patch_points(rng, scene, edge):
@@ -32,11 +37,8 @@ def patch_points(rng, scene, edge):
         scale[2] = -scale[2]
     moved = points * torch.tensor(scale, dtype=torch.float32) @ rotation(rng, (15, 15, 22)).T
     if chance(rng, 0.7):
-        wave = lambda size: rng.uniform(-size, size) * torch.sin(
-            2 * np.pi * height / rng.uniform(150, 400) + rng.uniform(0, 2 * np.pi)
-        )
-        twist = wave(np.deg2rad(12))
-        y, x = moved[..., 1] + wave(15), moved[..., 2] + wave(18)
+        twist, shift_y, shift_x = (_wave(rng, height, size) for size in (np.deg2rad(12), 15, 18))
+        y, x = moved[..., 1] + shift_y, moved[..., 2] + shift_x
         cos, sin = torch.cos(twist), torch.sin(twist)
         moved = torch.stack([moved[..., 0], x * sin + y * cos, x * cos - y * sin], -1)
     bend = noise_field(rng, edge, int(rng.choice([4, 6, 8])), 3) * rng.uniform(0, 3.2)
@@ -163,13 +165,13 @@ def truncate(rng, hu, target, edge):
     return torch.where(keep, hu, torch.tensor(-1000.0)), target * keep
 
 
-def sample(rng, scene, edge=64, allow_real=True):
+def sample(rng, scene, edge=64, real_share=0.5):
     """One patch: HU [edge]^3 float32 and classes [edge]^3 int64."""
     points = patch_points(rng, scene, edge)
     tissue, inside = scene.nearest(scene.tissue, points)
     tissue = tissue.long() * inside
     target = CLASS_TABLE[tissue]
-    if allow_real and scene.image_hu is not None and chance(rng, REAL_IMAGE_SHARE):
+    if scene.image_hu is not None and chance(rng, real_share):
         hu = scan(rng, real(rng, scene, points), edge, strength=0.5)
     else:
         hu, target = synthetic(rng, scene, points, tissue, target, edge)

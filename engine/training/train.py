@@ -24,7 +24,7 @@ from scene import Scene
 from synth import CLASS_TABLE, sample
 from tissues import CLASSES
 
-GROUP_SHARES = {"chest": 0.36, "verse": 0.42, "gl": 0.22}  # by the start of a scene's name
+GROUPS = {"verse": 0.66, "gl": 0.34}  # shares of what the chest leaves, by the start of a scene's name
 RESCAN_EVERY = 40  # patches
 FLOOR_SHARE, WARM_STEPS = 0.01, 60
 EMA_DECAY = 0.995
@@ -34,38 +34,39 @@ SMALL_EDGE, LARGE_EDGE = 48, 64
 VALIDATION_SEED = 990_001
 
 
-def load_scenes(folder: Path, loaded=()):
+def load_scenes(folder: Path, chest_share: float, loaded=()):
     """Scenes (those already `loaded` are kept while their folder exists) and the probability of drawing each."""
     scenes = {s.name: s for s in loaded if (folder / s.name).exists()}
     for path in sorted(folder.iterdir()):
         if path.name not in scenes and (path / "scene.json").exists():
             scenes[path.name] = Scene(path)
     scenes = list(scenes.values())
-    groups = [next(g for g in GROUP_SHARES if s.name.startswith(g)) for s in scenes]
-    weights = np.array([GROUP_SHARES[g] / groups.count(g) for g in groups])
+    shares = {"chest": chest_share} | {group: share * (1 - chest_share) for group, share in GROUPS.items()}
+    groups = [next(g for g in shares if s.name.startswith(g)) for s in scenes]
+    weights = np.array([shares[g] / groups.count(g) for g in groups])
     return scenes, weights / weights.sum()
 
 
-def make_patches(folder, seed, edge, queue):
+def make_patches(folder, seed, edge, queue, chest_share, real_share):
     """Worker: fills the queue with (input, target) for ever.
 
     `edge` may change while it runs, and scenes added to or taken from the folder are followed.
     """
     torch.set_num_threads(1)
-    scenes, weights = load_scenes(folder)
+    scenes, weights = load_scenes(folder, chest_share)
     rng = np.random.default_rng(seed)
     for count in itertools.count():
         if count % RESCAN_EVERY == 0:
-            scenes, weights = load_scenes(folder, scenes)
-        hu, target = sample(rng, scenes[rng.choice(len(scenes), p=weights)], edge.value)
+            scenes, weights = load_scenes(folder, chest_share, scenes)
+        hu, target = sample(rng, scenes[rng.choice(len(scenes), p=weights)], edge.value, real_share)
         queue.put((normalise(hu).numpy(), target.to(torch.uint8).numpy()))
 
 
 def validation_patches(folder, count=12):
     """Fixed synthetic patches (one stream, never trained on) and plain crops of the real chest CT."""
-    scenes, weights = load_scenes(folder)
+    scenes, _ = load_scenes(folder, chest_share=0.5)
     rng = np.random.default_rng(VALIDATION_SEED)
-    synthetic = [sample(rng, scenes[i % len(scenes)], LARGE_EDGE, allow_real=False) for i in range(count)]
+    synthetic = [sample(rng, scenes[i % len(scenes)], LARGE_EDGE, real_share=0.0) for i in range(count)]
     chest = next(s for s in scenes if s.image_hu is not None)
     crops = [_plain_crop(chest, share) for share in np.linspace(0.1, 0.9, 5)]
     return {"synthetic": synthetic, "real_chest": crops}
@@ -186,8 +187,7 @@ class Run:
         )
         path.with_suffix(".new").replace(path)
         if self.options.export:
-            note = ["snapshot of a running training; not measured"]
-            export.export(self.ema, export.card(self.facts(), 0.5, [], note), self.options.export)
+            export.export(self.ema, export.card(self.facts(), {}), self.options.export)
 
 
 class _StopSignal:
@@ -217,7 +217,7 @@ def train(options):
     context = mp.get_context("spawn")
     queue, edge = context.Queue(maxsize=6), context.Value("i", SMALL_EDGE)
     seed = options.seed + 7919 * run.step
-    worker = context.Process(target=make_patches, args=(options.scenes, seed, edge, queue), daemon=True)
+    worker = context.Process(target=make_patches, args=(options.scenes, seed, edge, queue, options.chest_share, options.real_share), daemon=True)
     worker.start()
     log = open(options.out / "log.jsonl", "a", buffering=1)
     recent, next_check, waited, worked = [], time.time() + 60 * options.check_minutes, 0.0, 0.0
@@ -258,6 +258,8 @@ def main():
     parser.add_argument("--small-share", type=float, default=0.35, help="share of the time on 48^3 patches")
     parser.add_argument("--check-minutes", type=float, default=8.0)
     parser.add_argument("--peak-rate", type=float, default=1.5e-3)
+    parser.add_argument("--chest-share", type=float, default=0.36, help="share of patches from the chest CT")
+    parser.add_argument("--real-share", type=float, default=0.5, help="share of those with its own intensities")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--restart-schedule", action="store_true", help="with --resume: a new cosine from now on")
     train(parser.parse_args())

@@ -13,9 +13,10 @@ const EDGE_HU: f32 = 180.0;
 /// HU over which the evidence of the CT saturates.
 const EDGE_WIDTH_HU: f32 = 120.0;
 
-/// How much the CT may move the network's probability: a voxel the network
-/// gives 0.5 follows the CT, one it gives 0.1 or 0.9 does not.
-const CT_WEIGHT: f32 = 1.8;
+/// How much the CT may move the network's log-odds: a voxel it gives between
+/// 0.31 and 0.69 follows the CT, others do not. Larger weights take in vessels
+/// full of contrast beside the spine.
+const CT_WEIGHT: f32 = 0.8;
 
 /// Parts smaller than this are noise, not a process of a vertebra, mm^3.
 const MIN_PART_MM3: f64 = 300.0;

@@ -180,6 +180,40 @@ pub fn grow(mask: &[bool], curve: &SpineCurve, cuts: &Cuts, semantic: &Semantic,
     labels
 }
 
+/// An end piece smaller than this share of its neighbour, while the scan goes
+/// on beyond it, is a scrap: the top of the sacrum, a rib head.
+const SCRAP_SHARE: f64 = 0.45;
+
+/// Drops scraps at both ends of the chain: their voxels become background and
+/// the numbers above move up. `is_cut[n]` tells that instance `n` reaches the
+/// border of the scan; such a piece is a real vertebra, only not whole.
+pub fn drop_scraps(labels: &mut [u8], cuts: &mut Cuts, is_cut: &[bool; 256]) {
+    let mut sizes = [0usize; 256];
+    labels.iter().for_each(|label| sizes[usize::from(*label)] += 1);
+    let is_scrap = |end: usize, next: usize| {
+        !is_cut[end] && (sizes[end] as f64) < SCRAP_SHARE * sizes[next] as f64
+    };
+    let count = cuts.segments.len();
+    let drops_last = count >= 3 && is_scrap(count, count - 1);
+    let drops_first = count >= 3 && is_scrap(1, 2);
+    if drops_last {
+        cuts.segments.pop();
+        cuts.clarity.pop();
+    }
+    if drops_first {
+        cuts.segments.remove(0);
+        cuts.clarity.remove(0);
+    }
+    for label in labels.iter_mut().filter(|label| **label != 0) {
+        let number = usize::from(*label);
+        if (drops_last && number == count) || (drops_first && number == 1) {
+            *label = 0;
+        } else if drops_first {
+            *label -= 1;
+        }
+    }
+}
+
 /// Highest cost of entering a voxel.
 const MAX_COST: usize = 12;
 
@@ -262,6 +296,20 @@ mod tests {
         let found = best_cuts(&signal);
         assert_eq!(found.len(), discs.len(), "{found:?}");
         assert!(found.iter().zip(discs).all(|(f, d)| f.abs_diff(d) <= 2), "{found:?}");
+    }
+
+    #[test]
+    fn the_top_of_the_sacrum_is_no_vertebra_and_a_cut_one_is() {
+        let mut labels = [vec![1; 40], vec![2; 100], vec![3; 110], vec![4; 20]].concat();
+        let chain = || Cuts { segments: vec![(0, 9), (9, 30), (30, 50), (50, 58)], clarity: vec![[1.0; 2]; 4] };
+        let mut is_cut = [false; 256];
+        is_cut[1] = true;
+        let mut cuts = chain();
+        drop_scraps(&mut labels, &mut cuts, &is_cut);
+        assert_eq!((cuts.segments.len(), labels.iter().max(), labels[0], labels[269]), (3, Some(&3), 1, 0));
+        is_cut[1] = false;
+        drop_scraps(&mut labels, &mut cuts, &is_cut);
+        assert_eq!((cuts.segments[0], labels[0], labels[45]), ((9, 30), 0, 1));
     }
 
     #[test]

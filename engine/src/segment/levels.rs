@@ -20,6 +20,9 @@ const RIB_MM3: f64 = 300.0;
 /// Bone right below the last vertebra that can only be the sacrum, mm^3.
 const SACRUM_MM3: f64 = 9000.0;
 
+/// Patients have at most this many levels more or fewer than usual.
+const MAX_EXTRA_LEVELS: i32 = 2;
+
 /// What the levels were read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
@@ -77,8 +80,9 @@ pub fn rib_evidence(curve: &SpineCurve, cuts: &Cuts, semantic: &Semantic) -> Vec
 
 /// Other bone right below the lowest vertebra, mm^3.
 #[must_use]
-pub fn bone_below_mm3(curve: &SpineCurve, semantic: &Semantic) -> f64 {
-    let Some(end) = curve.points.last() else { return 0.0 };
+pub fn bone_below_mm3(curve: &SpineCurve, cuts: &Cuts, semantic: &Semantic) -> f64 {
+    let end = cuts.segments.last().and_then(|(_, to)| curve.points.get(to.saturating_sub(1)));
+    let Some(end) = end else { return 0.0 };
     let (mut volume, step_mm) = (0.0, 2.0);
     for_box([-40.0, -20.0, -55.0], [40.0, 60.0, 5.0], step_mm, |x, y, z| {
         let at: Point<Ct> = *end + geom::Vector::new(x, y, z);
@@ -124,7 +128,8 @@ pub fn name(evidence: &[Evidence], bone_below_mm3: f64) -> Naming {
         let lowest = if has_ribs.last() == Some(&true) { T12 } else { L5 };
         (Anchor::Assumed, lowest - (count - 1))
     });
-    let disagreement = found.map(|(_, other)| other - first).find(|offset| *offset != 0);
+    // A rib seen where none can be is a mistake of the mask, not of the patient.
+    let disagreement = found.map(|(_, other)| other - first).find(|offset| (1..=MAX_EXTRA_LEVELS).contains(&offset.abs()));
     // Keep the chain inside C1-L6 whatever the evidence said; a chain longer
     // than a spine loses its end and with it the reader's trust.
     let first = first.min(L6 - (count - 1)).max(1);

@@ -8,6 +8,7 @@
 mod boundary;
 mod column;
 mod confidence;
+mod contrast;
 mod curve;
 mod instances;
 mod levels;

@@ -118,14 +118,18 @@ pub fn assemble(ct: Volume, semantic: &Semantic, progress: &mut dyn Progress) ->
     let column: Vec<bool> = mask.iter().zip(&fine.disc).map(|(bone, disc)| *bone || *disc > 0.5).collect();
     let curve = SpineCurve::find(&column, &fine.grid)?.filter(|_| found_mm3 > MIN_SPINE_MM3);
     let Some(curve) = curve else { return Err(SegmentError::NoSpine { found_mm3 }) };
-    let cuts = instances::find_cuts(&curve, &fine, &hu);
-    let instance_labels = instances::grow(&mask, &curve, &cuts, &fine, &hu);
+    let mut cuts = instances::find_cuts(&curve, &fine, &hu);
+    let instances = instances::grow(&mask, &curve, &cuts, &fine, &hu);
+    let mut instances = LabelMap { grid: fine.grid.clone(), labels: instances };
+    let is_cut = border_contact(&instances, &ct.grid);
+    instances::drop_scraps(&mut instances.labels, &mut cuts, &is_cut);
 
     progress.stage("levels");
     let evidence = levels::rib_evidence(&curve, &cuts, &fine);
-    let naming = levels::name(&evidence, levels::bone_below_mm3(&curve, &fine));
+    let naming = levels::name(&evidence, levels::bone_below_mm3(&curve, &cuts, &fine));
     tracing::debug!(?evidence, ?naming, "level evidence");
-    let level_labels: Vec<u8> = instance_labels
+    let level_labels: Vec<u8> = instances
+        .labels
         .iter()
         .map(|i| i.checked_sub(1).and_then(|i| naming.levels.get(usize::from(i))).map_or(0, |level| level.number()))
         .collect();
@@ -191,7 +195,7 @@ fn describe(
     for label in &labels.labels {
         voxels[usize::from(*label)] += 1;
     }
-    let borders = border_contact(fine_labels, labels);
+    let borders = border_contact(fine_labels, &labels.grid);
     let evidence: Vec<MaskEvidence> = naming
         .levels
         .iter()
@@ -234,9 +238,9 @@ fn describe(
     vertebrae
 }
 
-/// For each level, whether its mask reaches the first or last voxels of the scan.
-fn border_contact(fine: &LabelMap, labels: &LabelMap) -> [bool; 256] {
-    let (low, high) = labels.grid.bounds();
+/// For each label, whether its mask reaches the first or last voxels of the scan.
+fn border_contact(fine: &LabelMap, scan: &Grid) -> [bool; 256] {
+    let (low, high) = scan.bounds();
     let (low, high) = (low.to_array(), high.to_array());
     let [nx, ny, _] = fine.grid.size();
     let mut contact = [false; 256];

@@ -2,6 +2,7 @@
 
 use kernels::Cpu;
 
+use super::contrast;
 use super::model::Model;
 use super::pipeline::{Progress, SegmentError};
 use super::preprocess::{self, dims};
@@ -24,7 +25,8 @@ pub struct Semantic {
 }
 
 impl Semantic {
-    /// Runs a network over the whole CT.
+    /// Runs a network over the whole CT, and takes enhanced blood and organs
+    /// out of its vertebrae.
     ///
     /// # Errors
     /// [`SegmentError`] when a grid cannot be made or the network refuses.
@@ -45,7 +47,10 @@ impl Semantic {
             Some(field) => std::mem::take(field),
             None => vec![0.0; grid.len()],
         };
-        let (vertebra, other_bone, disc) = (take("vertebra"), take("other_bone"), take("disc"));
+        let (mut vertebra, other_bone, disc) = (take("vertebra"), take("other_bone"), take("disc"));
+        for (probability, is_pool) in vertebra.iter_mut().zip(contrast::pools(&hu, &grid)?) {
+            *probability *= f32::from(u8::from(!is_pool));
+        }
         Ok(Self { grid, vertebra, other_bone, disc, threshold: model.card.vertebra_threshold })
     }
 

@@ -107,7 +107,6 @@ pub fn spawn(commands: &mut Commands<'_, '_>, target: Handle<Image>, orbit: Orbi
         Projection::Perspective(PerspectiveProjection { fov: FIELD_OF_VIEW_DEG.to_radians(), near: 0.02, ..default() }),
         Tonemapping::None,
         msaa,
-        bevy::render::view::NoIndirectDrawing,
         orbit,
         orbit.transform(),
     );

@@ -81,7 +81,6 @@ pub fn spawn(
             }),
             Tonemapping::None,
             Msaa::Sample4,
-            bevy::render::view::NoIndirectDrawing,
             RenderLayers::layer(0).union(&EYES_ONLY),
             place,
         ));

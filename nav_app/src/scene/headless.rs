@@ -131,10 +131,6 @@ pub fn render_headless(
     app.update();
     tracing::debug!(seconds = start.elapsed().as_secs_f64(), "drew all views");
     set_active(&mut app, false);
-    let rss = || std::fs::read_to_string("/proc/self/status").unwrap().lines().find(|l| l.starts_with("VmRSS")).unwrap().to_owned();
-    { let world = app.world_mut(); let mut c = world.query_filtered::<(Entity, &mut Camera), With<MainCamera>>(); let mut es = vec![]; for (e, mut camera) in c.iter_mut(world) { camera.is_active = true; es.push(e); }
-      if std::env::var_os("NOIND").is_some() { for e in es { world.entity_mut(e).insert(bevy::render::view::NoIndirectDrawing); } } }
-    for _ in 0..20 { let start = Instant::now(); app.update(); println!("main {:?} {}", start.elapsed(), rss()); }
     let shots = collect(&mut app)?;
     progress("writing pictures");
     shots.iter().map(|shot| write(shot, dir)).collect()
@@ -181,9 +177,9 @@ fn spawn_desktop(
     let view = images.add(Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None));
     let orbit = camera::standard_view(&content, &picture, size.x as f32 / size.y as f32);
     camera::spawn(&mut commands, view.clone(), orbit, Msaa::Sample4);
-    let (camera, image) = eyes::interface_camera(&mut commands, &mut images, SCENE, palette::BACKGROUND);
+    let (camera, image) = eyes::interface_camera(&mut commands, &mut images, SCENE, palette::EDGE);
     // After the 3-D view that it shows.
-    commands.entity(camera).insert(Camera { order: 1, clear_color: palette::BACKGROUND.into(), ..default() });
+    commands.entity(camera).insert(Camera { order: 1, clear_color: palette::EDGE.into(), ..default() });
     layout::spawn_desktop(&mut commands, camera, &content, &screens, &slices.0, view);
     shots.0.push(Shot { name: "scene".into(), target: image, captured: None });
 }

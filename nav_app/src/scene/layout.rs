@@ -7,7 +7,7 @@ use bevy::ui::RelativeCursorPosition;
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, ScreenId, Screens};
 use super::widgets::Area;
-use super::{Content, labels, palette, panel};
+use super::{Content, labels, panel};
 
 /// Height of the design.
 pub const HEIGHT: f32 = 1080.0;
@@ -42,7 +42,9 @@ pub fn column_view(plane: Plane) -> SliceView {
     SliceView { plane, size: [area.width as u32, area.height as u32], mm_per_pixel: MM_PER_PIXEL }
 }
 
-/// Slices and numbers, in a node at the parent's right edge.
+/// Slices and numbers, in a node at the parent's right edge. The lines between
+/// them are what the camera clears with ([`super::palette::EDGE`]): on a software
+/// device every layer over the whole screen costs a tenth of a second.
 pub fn spawn_column(
     parent: &mut ChildSpawnerCommands<'_>,
     content: &Content,
@@ -58,7 +60,7 @@ pub fn spawn_column(
         height: px(HEIGHT * scale),
         ..default()
     };
-    parent.spawn((node, BackgroundColor(palette::EDGE))).with_children(|column| {
+    parent.spawn(node).with_children(|column| {
         for (plane, id) in slices {
             slice_view::spawn(column, screens, *id, slice_area(*plane), scale);
         }
@@ -80,7 +82,7 @@ pub fn spawn_desktop(
     spine_view: Handle<Image>,
 ) -> Entity {
     let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
-    let mut root = commands.spawn((whole, UiTargetCamera(camera), BackgroundColor(palette::BACKGROUND)));
+    let mut root = commands.spawn((whole, UiTargetCamera(camera)));
     root.with_children(|root| {
         let left = Node {
             position_type: PositionType::Absolute,

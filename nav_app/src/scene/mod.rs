@@ -14,6 +14,7 @@
 mod adapter;
 mod camera;
 mod canvas;
+mod coarse;
 mod contours;
 mod eyes;
 mod headless;

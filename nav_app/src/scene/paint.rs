@@ -50,10 +50,17 @@ impl Paint {
         Self { ink, picture: None, is_over_all: false }
     }
 
-    /// A lit surface; hatched when what it shows is uncertain.
+    /// A lit surface of one colour.
     #[must_use]
-    pub fn lit(color: Color, is_hatched: bool) -> Self {
-        Self::new(color, Vec4::new(1.0, f32::from(u8::from(is_hatched)), 0.0, 0.0))
+    pub fn lit(color: Color) -> Self {
+        Self::new(color, Vec4::X)
+    }
+
+    /// Bone: colour (rgb, linear) and visible sky (a) are the vertices';
+    /// hatched along u where v is 1.
+    #[must_use]
+    pub fn bone() -> Self {
+        Self::new(Color::WHITE, Vec4::new(1.0, 1.0, 0.0, 0.0))
     }
 
     /// Drawn over everything, bone included; unlit.
@@ -75,6 +82,10 @@ impl Paint {
 }
 
 impl Material for Paint {
+    fn vertex_shader() -> ShaderRef {
+        SHADER.into()
+    }
+
     fn fragment_shader() -> ShaderRef {
         SHADER.into()
     }

@@ -1,10 +1,11 @@
 // One light model for bone, instrument and signs; see paint.rs.
-#import bevy_pbr::forward_io::VertexOutput
+#import bevy_pbr::forward_io::{Vertex, VertexOutput}
+#import bevy_pbr::mesh_functions
 #import bevy_pbr::mesh_view_bindings::view
 
 struct Ink {
     color: vec4<f32>,
-    // x: 1 lit, 0 flat; y: 1 hatched; z: 1 textured.
+    // x: 1 lit, 0 flat; y: 1 hatched where uv.y is 1; z: 1 textured.
     finish: vec4<f32>,
 }
 
@@ -36,18 +37,37 @@ fn shade(albedo: vec3<f32>, normal: vec3<f32>, world_position: vec3<f32>, sky: f
     return (albedo * light + vec3(gloss) * sky) * rim;
 }
 
+// Nothing in the scene is scaled, so normals turn like directions.
+@vertex
+fn vertex(in: Vertex) -> VertexOutput {
+    let world_from_local = mesh_functions::get_world_from_local(in.instance_index);
+    var out: VertexOutput;
+    out.world_position = world_from_local * vec4(in.position, 1.0);
+    out.world_normal = (world_from_local * vec4(in.normal, 0.0)).xyz;
+    out.position = view.clip_from_world * out.world_position;
+#ifdef VERTEX_UVS_A
+    out.uv = in.uv;
+#endif
+#ifdef VERTEX_COLORS
+    out.color = in.color;
+#endif
+    return out;
+}
+
 @fragment
 fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
     var color = ink.color;
     var sky = 1.0;
 #ifdef VERTEX_COLORS
-    sky = in.color.r;
+    // Bone: the level's colour, and how much sky the vertex sees.
+    color = vec4(color.rgb * in.color.rgb, color.a);
+    sky = in.color.a;
 #endif
 #ifdef VERTEX_UVS_A
     if ink.finish.z > 0.5 {
         color *= textureSampleLevel(picture, picture_sampler, in.uv, 0.0);
     }
-    if ink.finish.y > 0.5 {
+    if ink.finish.y > 0.5 && in.uv.y > 0.5 {
         // Hatch lines, a third of the period, one pixel soft.
         let phase = abs(fract(in.uv.x) - 0.5);
         let soft = 0.06;

@@ -14,6 +14,8 @@ use super::{Content, palette};
 pub const LENGTH_MM: f32 = 150.0;
 /// Where the handle begins, mm from the tip.
 const HANDLE_FROM_MM: f32 = 95.0;
+/// Length of the conical point, mm.
+const POINT_MM: f32 = 4.0;
 const SHAFT_RADIUS_MM: f32 = 1.6;
 const HANDLE_RADIUS_MM: f32 = 4.5;
 const TIP_RADIUS_MM: f32 = 2.2;
@@ -40,36 +42,52 @@ pub fn spawn(
     mut meshes: ResMut<'_, Assets<Mesh>>,
     mut materials: ResMut<'_, Assets<Paint>>,
 ) {
-    let solid = materials.add(Paint::lit(palette::GOOD, false));
+    let solid = materials.add(Paint::lit(palette::GOOD));
     // The tip and its line stay visible inside the vertebra.
     let through_bone = materials.add(Paint::over_all(palette::GOOD));
-    let mut cylinder = |from_mm: f32, to_mm: f32, radius_mm: f32| {
-        let mesh = meshes.add(Cylinder::new(radius_mm * M_PER_MM, (to_mm - from_mm) * M_PER_MM));
-        // Bevy's cylinders stand on y; ours lie along the shaft, z.
-        let place = Transform::from_xyz(0.0, 0.0, 0.5 * (from_mm + to_mm) * M_PER_MM)
-            .with_rotation(Quat::from_rotation_x(std::f32::consts::FRAC_PI_2));
-        (Mesh3d(mesh), place)
-    };
-    let shaft = cylinder(4.0, HANDLE_FROM_MM, SHAFT_RADIUS_MM);
-    let handle = cylinder(HANDLE_FROM_MM, LENGTH_MM, HANDLE_RADIUS_MM);
-    let collar = cylinder(HANDLE_FROM_MM - 2.0, HANDLE_FROM_MM, HANDLE_RADIUS_MM + 1.5);
-    let dashes: Vec<_> = (0..(AHEAD_MM / DASH_MM / 2.0) as u16)
+    let point = Cone { radius: SHAFT_RADIUS_MM * M_PER_MM, height: POINT_MM * M_PER_MM };
+    let body = [
+        cylinder(POINT_MM, HANDLE_FROM_MM, SHAFT_RADIUS_MM),
+        cylinder(HANDLE_FROM_MM, LENGTH_MM, HANDLE_RADIUS_MM),
+        cylinder(HANDLE_FROM_MM - 2.0, HANDLE_FROM_MM, HANDLE_RADIUS_MM + 1.5),
+        lay_along_shaft(Mesh::from(point), 0.0, POINT_MM, -1.0),
+    ];
+    let dashes = (0..(AHEAD_MM / DASH_MM / 2.0) as u16)
         .map(|i| -(f32::from(i) * 2.0 + 1.0) * DASH_MM)
-        .map(|start| cylinder(start - DASH_MM, start, LINE_RADIUS_MM))
-        .collect();
-    let point = meshes.add(Cone { radius: SHAFT_RADIUS_MM * M_PER_MM, height: 4.0 * M_PER_MM });
-    let point_place = Transform::from_xyz(0.0, 0.0, 2.0 * M_PER_MM)
-        .with_rotation(Quat::from_rotation_x(-std::f32::consts::FRAC_PI_2));
-    let ball = meshes.add(Sphere::new(TIP_RADIUS_MM * M_PER_MM));
+        .map(|start| cylinder(start - DASH_MM, start, LINE_RADIUS_MM));
+    let line = dashes.chain([Mesh::from(Sphere::new(TIP_RADIUS_MM * M_PER_MM))]);
+    let parts = [(joined(body), solid.clone()), (joined(line), through_bone.clone())];
     commands.spawn((Tool, Transform::default(), Visibility::Hidden)).with_children(|tool| {
-        for part in [shaft, handle, collar, (Mesh3d(point), point_place)] {
-            tool.spawn((part, MeshMaterial3d(solid.clone())));
-        }
-        for part in dashes.into_iter().chain([(Mesh3d(ball), Transform::default())]) {
-            tool.spawn((part, MeshMaterial3d(through_bone.clone())));
+        for (mesh, paint) in parts {
+            tool.spawn((Mesh3d(meshes.add(mesh)), MeshMaterial3d(paint)));
         }
     });
     commands.insert_resource(ToolMaterials { solid, through_bone });
+}
+
+fn cylinder(from_mm: f32, to_mm: f32, radius_mm: f32) -> Mesh {
+    let mesh = Cylinder::new(radius_mm * M_PER_MM, (to_mm - from_mm) * M_PER_MM);
+    lay_along_shaft(Mesh::from(mesh), from_mm, to_mm, 1.0)
+}
+
+/// Bevy's solids stand on y; ours lie along the shaft, z, upright (`sense` 1)
+/// or upside down (-1).
+fn lay_along_shaft(mesh: Mesh, from_mm: f32, to_mm: f32, sense: f32) -> Mesh {
+    let place = Transform::from_xyz(0.0, 0.0, 0.5 * (from_mm + to_mm) * M_PER_MM)
+        .with_rotation(Quat::from_rotation_x(sense * std::f32::consts::FRAC_PI_2));
+    mesh.transformed_by(place)
+}
+
+/// One mesh of many; all have the attributes of Bevy's solids, so that every
+/// merge succeeds.
+fn joined(parts: impl IntoIterator<Item = Mesh>) -> Mesh {
+    let mut parts = parts.into_iter();
+    let mut whole = parts.next().unwrap_or_else(|| Mesh::from(Sphere::new(M_PER_MM)));
+    for part in parts {
+        let merged = whole.merge(&part);
+        debug_assert!(merged.is_ok(), "{merged:?}");
+    }
+    whole
 }
 
 /// Follows the snapshot.

@@ -1,4 +1,4 @@
-//! Bone: one mesh a vertebra, in its level's colour.
+//! Bone: every vertebra in its level's colour.
 
 use std::thread;
 
@@ -10,7 +10,7 @@ use engine::surface::Mesh as BoneMesh;
 
 use super::paint::Paint;
 use super::units::SceneFrame;
-use super::{Content, occlusion, palette};
+use super::{Content, coarse, occlusion, palette};
 
 /// Below this a vertebra is drawn hatched and its label carries a question mark.
 pub const UNCERTAIN_BELOW: f32 = 0.5;
@@ -23,20 +23,28 @@ pub fn is_uncertain(vertebra: &Vertebra) -> bool {
     vertebra.confidence.is_nan() || vertebra.confidence < UNCERTAIN_BELOW
 }
 
+/// Present where triangles must be few.
+#[derive(Resource)]
+pub struct IsCoarse;
+
 /// Puts the vertebrae into the scene.
 pub fn spawn(
     mut commands: Commands<'_, '_>,
     content: Res<'_, Content>,
+    is_coarse: Option<Res<'_, IsCoarse>>,
     mut meshes: ResMut<'_, Assets<SceneMesh>>,
     mut materials: ResMut<'_, Assets<Paint>>,
 ) {
+    let mut bones = Bones::default();
     for (vertebra, brightness) in content.case.vertebrae.iter().zip(all_brightness(&content)) {
-        let paint = Paint::lit(palette::bone(vertebra.level), is_uncertain(vertebra));
-        commands.spawn((
-            Mesh3d(meshes.add(scene_mesh(&vertebra.mesh, &brightness, &content.frame))),
-            MeshMaterial3d(materials.add(paint)),
-        ));
+        if is_coarse.is_some() {
+            let (mesh, brightness) = coarse::coarsen(&vertebra.mesh, &brightness);
+            bones.add(vertebra, &mesh, &brightness, &content.frame);
+        } else {
+            bones.add(vertebra, &vertebra.mesh, &brightness, &content.frame);
+        }
     }
+    commands.spawn((Mesh3d(meshes.add(bones.mesh())), MeshMaterial3d(materials.add(Paint::bone()))));
 }
 
 /// [`occlusion::vertex_brightness`] of every vertebra, one thread a core.
@@ -55,17 +63,37 @@ fn all_brightness(content: &Content) -> Vec<Vec<f32>> {
     })
 }
 
-fn scene_mesh(bone: &BoneMesh, brightness: &[f32], frame: &SceneFrame) -> SceneMesh {
-    let positions: Vec<Vec3> = bone.vertices.iter().map(|v| frame.point((*v).into())).collect();
-    let normals: Vec<Vec3> = bone.normals.iter().map(|n| frame.normal(*n)).collect();
-    let colors: Vec<[f32; 4]> = brightness.iter().map(|b| [*b, *b, *b, 1.0]).collect();
-    // Hatch lines run obliquely across the posterior view.
-    let hatch = |v: &[f32; 3]| [(v[0] + v[2]) * std::f32::consts::FRAC_1_SQRT_2 / HATCH_MM, 0.5];
-    let uvs: Vec<[f32; 2]> = bone.vertices.iter().map(hatch).collect();
-    SceneMesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
-        .with_inserted_attribute(SceneMesh::ATTRIBUTE_POSITION, positions)
-        .with_inserted_attribute(SceneMesh::ATTRIBUTE_NORMAL, normals)
-        .with_inserted_attribute(SceneMesh::ATTRIBUTE_COLOR, colors)
-        .with_inserted_attribute(SceneMesh::ATTRIBUTE_UV_0, uvs)
-        .with_inserted_indices(Indices::U32(bone.triangles.iter().flatten().copied().collect()))
+/// All vertebrae as one mesh: a software device pays for every mesh it draws,
+/// in time and, in Mesa 22.3, in memory that it never gives back.
+#[derive(Default)]
+struct Bones {
+    positions: Vec<Vec3>,
+    normals: Vec<Vec3>,
+    colors: Vec<[f32; 4]>,
+    uvs: Vec<[f32; 2]>,
+    indices: Vec<u32>,
+}
+
+impl Bones {
+    fn add(&mut self, vertebra: &Vertebra, bone: &BoneMesh, brightness: &[f32], frame: &SceneFrame) {
+        let first = self.positions.len() as u32;
+        self.indices.extend(bone.triangles.iter().flatten().map(|i| first + i));
+        self.positions.extend(bone.vertices.iter().map(|v| frame.point((*v).into())));
+        self.normals.extend(bone.normals.iter().map(|n| frame.normal(*n)));
+        let color = LinearRgba::from(palette::bone(vertebra.level));
+        self.colors.extend(brightness.iter().map(|sky| [color.red, color.green, color.blue, *sky]));
+        // Hatch lines run obliquely across the posterior view.
+        let is_hatched = f32::from(u8::from(is_uncertain(vertebra)));
+        let hatch = |v: &[f32; 3]| [(v[0] + v[2]) * std::f32::consts::FRAC_1_SQRT_2 / HATCH_MM, is_hatched];
+        self.uvs.extend(bone.vertices.iter().map(hatch));
+    }
+
+    fn mesh(self) -> SceneMesh {
+        SceneMesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
+            .with_inserted_attribute(SceneMesh::ATTRIBUTE_POSITION, self.positions)
+            .with_inserted_attribute(SceneMesh::ATTRIBUTE_NORMAL, self.normals)
+            .with_inserted_attribute(SceneMesh::ATTRIBUTE_COLOR, self.colors)
+            .with_inserted_attribute(SceneMesh::ATTRIBUTE_UV_0, self.uvs)
+            .with_inserted_indices(Indices::U32(self.indices))
+    }
 }

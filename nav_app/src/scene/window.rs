@@ -1,4 +1,8 @@
 //! The scene in a window: keys, resizing, screenshots.
+//!
+//! Mesa 22.3's software device never gives back some memory of every 3-D frame
+//! (pygfx/wgpu-py#306; 25.0 does). One mesh for all bone, coarse there, and no
+//! frame without need keep it to 3 MB a frame; [`run_window`] warns.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +24,7 @@ use super::orbit_control::{self, IsChosen};
 use super::picture::{Condition, Feed, Picture};
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, ScreenId, Screens};
+use super::vertebrae::IsCoarse;
 use super::widgets::{self, Area, text};
 use super::{ColumnScreens, Content, SceneInput, adapter, palette};
 
@@ -76,8 +81,12 @@ pub fn run_window(input: SceneInput) -> Result<()> {
     let mut app = App::new();
     app.add_plugins(super::plugins(Some(window))).init_resource::<IsChosen>();
     if device.is_software {
+        tracing::warn!(
+            "software rendering is slow, and old Mesa versions leak memory: use the window for minutes only"
+        );
         let mode = UpdateMode::reactive_low_power(SOFTWARE_FRAME);
         app.insert_resource(WinitSettings { focused_mode: mode, unfocused_mode: mode });
+        app.insert_resource(IsCoarse);
     } else {
         app.insert_resource(WinitSettings::continuous());
     }
@@ -102,7 +111,14 @@ fn spawn(
     let view = images.add(Image::new_target_texture(1058, 1080, TextureFormat::Rgba8UnormSrgb, None));
     let orbit = camera::standard_view(&content, &picture, 1058.0 / 1080.0);
     camera::spawn(&mut commands, view.clone(), orbit, antialiasing.0);
-    let camera = commands.spawn((Camera2d, Camera { order: 1, ..default() }, Msaa::Off, IsDefaultUiCamera)).id();
+    let camera = commands
+        .spawn((
+            Camera2d,
+            Camera { order: 1, clear_color: palette::EDGE.into(), ..default() },
+            Msaa::Off,
+            IsDefaultUiCamera,
+        ))
+        .id();
     let enlarged = screens.add(SliceView { plane: Plane::Axial, size: [1, 1], mm_per_pixel: 1.0 }, &mut images);
     screens.show(enlarged, None);
     layout::spawn_desktop(&mut commands, camera, &content, &screens, &slices.0, view.clone());
