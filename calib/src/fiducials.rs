@@ -148,7 +148,10 @@ mod tests {
     }
 
     fn truth() -> Transform<Patient, Ct> {
-        Transform::exp(&Twist { rotation_rad: Vector3::new(0.4, -2.0, 0.9), translation_mm: Vector3::new(80.0, -30.0, 500.0) })
+        Transform::exp(&Twist {
+            rotation_rad: Vector3::new(0.4, -2.0, 0.9),
+            translation_mm: Vector3::new(80.0, -30.0, 500.0),
+        })
     }
 
     /// Six landmarks as a surgeon would touch them on two lumbar levels, mm.

@@ -1,9 +1,9 @@
 //! A simulated patient whose true pose is known: what the surgeon would touch,
 //! what the tracker would see, and how wrong a registration is.
 //!
-//! The bone of the simulation is a label map that registration never sees, so
-//! that the error of the segmentation is part of the result. Called by the
-//! demo, the rehearsal and the benchmarks.
+//! The bone of the simulation is any label map. With the segmentation's own
+//! labels the result is the error of registration alone; with labels that the
+//! segmentation never saw its error is part of the result. Called by the demo.
 
 use geom::nalgebra::Vector3;
 use geom::{Ct, Patient, Point, Tip, Tool, Tracker, Transform, Twist, Vector};

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Research use only; not a medical device.
 #[derive(Debug, Parser)]
 #[command(name = "spinenav", version, propagate_version = true)]
-#[command(after_help = "Start with:  spinenav demo\n\nExit status: 0 done, 2 wrong use, 3 bad input, 4 result refused, 1 a bug of ours.")]
+#[command(
+    after_help = "Start with:  spinenav demo\n\nExit status: 0 done, 2 wrong use, 3 bad input, 4 result refused, 1 a bug of ours."
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -31,13 +33,19 @@ pub enum Command {
     #[command(after_help = "Examples:\n  spinenav demo\n  spinenav demo --headless --out pictures --json")]
     Demo(DemoArguments),
     /// Segment a CT into named vertebrae with a confidence each.
-    #[command(after_help = "Examples:\n  spinenav segment patient.nii.gz --out case\n  spinenav segment dicom_folder --out case --json")]
+    #[command(
+        after_help = "Examples:\n  spinenav segment patient.nii.gz --out case\n  spinenav segment dicom_folder --out case --json"
+    )]
     Segment(SegmentArguments),
     /// Register points touched on the patient to a bone surface.
-    #[command(after_help = "Examples:\n  spinenav register --target case/L3.stl --points touched.txt\n  spinenav register --target case/labels.nii.gz --points touched.txt --initial guess.txt --json")]
+    #[command(
+        after_help = "Examples:\n  spinenav register --target case/L3.stl --points touched.txt\n  spinenav register --target case/labels.nii.gz --points touched.txt --initial guess.txt --json"
+    )]
     Register(RegisterArguments),
     /// Write a segmented case for other programs.
-    #[command(after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column")]
+    #[command(
+        after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
+    )]
     Export(ExportArguments),
     /// Say what this machine offers and what SpineNav will use.
     #[command(after_help = "Example:\n  spinenav doctor")]

@@ -35,10 +35,11 @@ pub fn start_logging(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
         (_, 0) => "warn",
-        (_, 1) => "info,wgpu_core=warn,wgpu_hal=warn,naga=warn",
-        _ => "debug,wgpu_core=warn,wgpu_hal=warn,naga=warn",
+        (_, 1) => "info",
+        _ => "debug",
     };
-    let quiet_graphics = format!("{level},wgpu_hal=error");
+    let quiet_graphics =
+        format!("{level},wgpu_core=warn,wgpu_hal=off,naga=warn,bevy_render::renderer=error,winit=error");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet_graphics));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

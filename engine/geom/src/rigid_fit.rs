@@ -16,7 +16,9 @@ const MIN_EXTENT_RATIO: f64 = 0.02;
 #[non_exhaustive]
 pub enum FitError {
     /// The two lists (or the weights) differ in length.
-    #[error("{from_points} points are paired with {to_points} points and {weights} weights; every point needs its partner and its weight")]
+    #[error(
+        "{from_points} points are paired with {to_points} points and {weights} weights; every point needs its partner and its weight"
+    )]
     UnpairedPoints {
         /// Points in the frame mapped from.
         from_points: usize,
@@ -120,7 +122,8 @@ pub fn fit_rigid<To: Frame, From: Frame>(
     let rotation = nalgebra::Rotation3::from_matrix_unchecked(u * reflection_guard * v_t);
     let rotation = UnitQuaternion::from_rotation_matrix(&rotation);
     let to_from = Transform::new(rotation, to_centre - rotation * from_centre);
-    let squared: f64 = pairs.iter().map(|(a, b, w)| w * (rotation * a + to_from.translation() - b).norm_squared()).sum();
+    let squared: f64 =
+        pairs.iter().map(|(a, b, w)| w * (rotation * a + to_from.translation() - b).norm_squared()).sum();
     Ok(RigidFit { to_from, fre_mm: (squared / total).sqrt() })
 }
 
@@ -141,7 +144,10 @@ mod tests {
     use crate::{Ct, Patient, Twist};
 
     fn truth() -> Transform<Patient, Ct> {
-        Transform::exp(&Twist { rotation_rad: Vector3::new(2.0, -1.0, 0.7), translation_mm: Vector3::new(30.0, -4.0, 200.0) })
+        Transform::exp(&Twist {
+            rotation_rad: Vector3::new(2.0, -1.0, 0.7),
+            translation_mm: Vector3::new(30.0, -4.0, 200.0),
+        })
     }
 
     fn cloud(n: usize) -> Vec<Point<Ct>> {

@@ -133,7 +133,10 @@ mod tests {
 
     #[test]
     fn adjoint_moves_a_twist_to_the_other_side() {
-        let pose = Transform::<Ct, Ct>::exp(&Twist { rotation_rad: Vector3::new(0.2, 1.1, -0.4), translation_mm: Vector3::new(40.0, 3.0, -9.0) });
+        let pose = Transform::<Ct, Ct>::exp(&Twist {
+            rotation_rad: Vector3::new(0.2, 1.1, -0.4),
+            translation_mm: Vector3::new(40.0, 3.0, -9.0),
+        });
         let x = Vector6::new(0.1, -0.2, 0.05, 3.0, -1.0, 2.0);
         let left = pose * Transform::exp(&Twist::from_vector(&x)) * pose.inverse();
         let right = Transform::<Ct, Ct>::exp(&Twist::from_vector(&(pose.adjoint() * x)));

@@ -87,7 +87,14 @@ impl<To: Frame, From: Frame> PartialEq for Transform<To, From> {
 impl<To: Frame, From: Frame> std::fmt::Debug for Transform<To, From> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let axis = self.rotation.scaled_axis().map(f64::to_degrees);
-        write!(f, "{}<-{} rotation {:?} deg translation {:?} mm", To::NAME, From::NAME, axis.as_slice(), self.translation.as_slice())
+        write!(
+            f,
+            "{}<-{} rotation {:?} deg translation {:?} mm",
+            To::NAME,
+            From::NAME,
+            axis.as_slice(),
+            self.translation.as_slice()
+        )
     }
 }
 

@@ -201,8 +201,8 @@ mod tests {
     use crate::register::{LandmarkSettings, landmarks};
     use crate::surface::phantom;
     use crate::volume::{Grid, LabelMap, Volume};
-    use geom::nalgebra::Vector3;
     use geom::Twist;
+    use geom::nalgebra::Vector3;
 
     fn case() -> Case {
         let grid = Grid::axis_aligned([1, 1, 1], [1.0; 3], Point::new(0.0, 0.0, 0.0)).unwrap();
@@ -220,7 +220,10 @@ mod tests {
     }
 
     fn truth() -> Transform<Patient, Ct> {
-        Transform::exp(&Twist { rotation_rad: Vector3::new(0.3, -0.5, 0.2), translation_mm: Vector3::new(40.0, -70.0, 90.0) })
+        Transform::exp(&Twist {
+            rotation_rad: Vector3::new(0.3, -0.5, 0.2),
+            translation_mm: Vector3::new(40.0, -70.0, 90.0),
+        })
     }
 
     /// Landmarks that fit the truth up to `slip_mm` on one of them.

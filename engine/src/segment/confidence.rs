@@ -43,7 +43,7 @@ impl fmt::Display for Doubt {
             Self::UnclearDisc { clarity } => {
                 write!(f, "the disc beside it is unclear ({clarity:.2}); two levels may be mixed")
             }
-            Self::LevelAssumed => f.write_str("no rib or sacrum in view fixes the level names; check them"),
+            Self::LevelAssumed => f.write_str("no rib or sacrum in view clearly fixes the level names; count them"),
             Self::LevelDisagreement { offset } => {
                 write!(f, "ribs and sacrum count {} level(s) apart; look for an extra or missing level", offset.abs())
             }

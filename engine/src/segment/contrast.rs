@@ -65,7 +65,8 @@ mod tests {
         let hu: Vec<f32> = (0..grid.len())
             .map(|i| {
                 let (x, y, z) = (i % 40, i / 40 % 30, i / 1200);
-                let inside = |from: usize| (from..from + 14).contains(&x) && (5..20).contains(&y) && (5..25).contains(&z);
+                let inside =
+                    |from: usize| (from..from + 14).contains(&x) && (5..20).contains(&y) && (5..25).contains(&z);
                 let texture = if (x + 2 * y + 3 * z) % 3 == 0 { 220.0 } else { -110.0 };
                 match (inside(2), inside(22)) {
                     (true, _) => 320.0,

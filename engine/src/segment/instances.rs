@@ -190,9 +190,7 @@ const SCRAP_SHARE: f64 = 0.45;
 pub fn drop_scraps(labels: &mut [u8], cuts: &mut Cuts, is_cut: &[bool; 256]) {
     let mut sizes = [0usize; 256];
     labels.iter().for_each(|label| sizes[usize::from(*label)] += 1);
-    let is_scrap = |end: usize, next: usize| {
-        !is_cut[end] && (sizes[end] as f64) < SCRAP_SHARE * sizes[next] as f64
-    };
+    let is_scrap = |end: usize, next: usize| !is_cut[end] && (sizes[end] as f64) < SCRAP_SHARE * sizes[next] as f64;
     let count = cuts.segments.len();
     let drops_last = count >= 3 && is_scrap(count, count - 1);
     let drops_first = count >= 3 && is_scrap(1, 2);

@@ -32,7 +32,7 @@ pub enum Anchor {
     LastRib,
     /// The first rib-bearing vertebra, with rib-free ones above, is T1.
     FirstRib,
-    /// Nothing in view says; the lowest vertebra is taken for what is usual.
+    /// Nothing in view says it clearly; the names are the likeliest ones.
     Assumed,
 }
 
@@ -128,8 +128,17 @@ pub fn name(evidence: &[Evidence], bone_below_mm3: f64) -> Naming {
         let lowest = if has_ribs.last() == Some(&true) { T12 } else { L5 };
         (Anchor::Assumed, lowest - (count - 1))
     });
+    // A rib on one side of the next vertebra may be the real last one.
+    let is_one_sided = |i: i32| {
+        usize::try_from(i + 1)
+            .ok()
+            .and_then(|i| evidence.get(i))
+            .is_some_and(|e| e.ribs_mm3.iter().any(|side| *side > RIB_MM3))
+    };
+    let anchor = if anchor == Anchor::LastRib && is_one_sided(T12 - first) { Anchor::Assumed } else { anchor };
     // A rib seen where none can be is a mistake of the mask, not of the patient.
-    let disagreement = found.map(|(_, other)| other - first).find(|offset| (1..=MAX_EXTRA_LEVELS).contains(&offset.abs()));
+    let disagreement =
+        found.map(|(_, other)| other - first).find(|offset| (1..=MAX_EXTRA_LEVELS).contains(&offset.abs()));
     // Keep the chain inside C1-L6 whatever the evidence said; a chain longer
     // than a spine loses its end and with it the reader's trust.
     let first = first.min(L6 - (count - 1)).max(1);
@@ -187,6 +196,13 @@ mod tests {
     fn a_cervicothoracic_scan_is_named_from_its_first_rib() {
         let naming = name(&ribs("---rrrr"), 0.0);
         assert!(names(&naming).starts_with("C5 C6 C7 T1"));
+    }
+
+    #[test]
+    fn names_that_rest_on_a_rib_seen_on_one_side_are_called_assumed() {
+        let mut evidence = ribs("rrrrrrrrrrr---");
+        evidence[11].ribs_mm3 = [500.0, 10.0];
+        assert_eq!(name(&evidence, 0.0).anchor, Anchor::Assumed);
     }
 
     #[test]

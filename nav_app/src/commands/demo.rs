@@ -44,11 +44,13 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
     let agreement = compare(&case.labels, &bone).internal()?;
 
     stages.stage("register");
-    let scenario = Scenario::new(&bone, options.seed);
-    let scenario = scenario.ok_or_else(|| anyhow::anyhow!("the labels that ship hold no whole vertebra")).internal()?;
+    let scenario = Scenario::new(&case.labels, options.seed);
+    let scenario = scenario.ok_or_else(|| anyhow::anyhow!("the segmentation holds no whole vertebra")).internal()?;
+    let reference = register_reference(&case, &bone, options.seed)?;
     write_scenario(&scenario, &options.out)?;
     let registration = register_case(&case, &scenario)?;
-    let true_tre_mm = simulate::true_tre_mm(&registration.patient_from_ct(), &scenario.patient_from_ct, &scenario.targets);
+    let true_tre_mm =
+        simulate::true_tre_mm(&registration.patient_from_ct(), &scenario.patient_from_ct, &scenario.targets);
 
     stages.stage("navigate");
     let live = start_live(&case, &scenario, &registration, options.seed)?;
@@ -71,6 +73,7 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         "levels_are_anchored": case.levels_are_anchored,
         "agreement": { "column": agreement.column, "dice_mean": agreement.dice_mean, "matched_dice_mean": agreement.matched_dice_mean },
         "registration": registration_json(&registration, &scenario.targets, Some(true_tre_mm)),
+        "registration_to_reference_bone": reference.json,
         "live": shown.summary,
         "images": shown.images,
         "notes": shown.notes,
@@ -80,6 +83,7 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         vertebrae_table(&case),
         agreement_text(&agreement),
         registration_text(&registration, &scenario.targets, Some(true_tre_mm)),
+        format!("The same with points on the reference bone, which the segmentation never saw:\n  {}", reference.text),
         live_text(&shown.summary),
         stage_table(&stages, total_ms),
         shown.notes.join("\n"),
@@ -90,7 +94,9 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
 
 /// Puts the CT that ships into the folder and reads it and its labels.
 fn unpack(folder: &Path) -> Result<(std::path::PathBuf, LabelMap), Failure> {
-    let described = |e: std::io::Error| anyhow::anyhow!("cannot write into {}: {e}; choose another folder with --out", folder.display());
+    let described = |e: std::io::Error| {
+        anyhow::anyhow!("cannot write into {}: {e}; choose another folder with --out", folder.display())
+    };
     std::fs::create_dir_all(folder).map_err(described).bad_input()?;
     let (ct, labels) = (folder.join("ct.nii.gz"), folder.join("reference-labels.nii.gz"));
     std::fs::write(&ct, assets::DEMO_CT).map_err(described).bad_input()?;
@@ -120,7 +126,31 @@ fn register_case(case: &Case, scenario: &Scenario) -> Result<Registration, Failu
     register::surface(&target, &scenario.points, &scenario.first_guess, &Settings::default()).internal()
 }
 
-fn start_live(case: &Case, scenario: &Scenario, registration: &Registration, seed: u64) -> Result<LiveSession, Failure> {
+/// How a registration went, for machines and people.
+struct Registered {
+    json: serde_json::Value,
+    text: String,
+}
+
+/// Registers a second simulated patient whose bone is the reference labels, so
+/// that the error of the segmentation is part of the error.
+fn register_reference(case: &Case, bone: &LabelMap, seed: u64) -> Result<Registered, Failure> {
+    let scenario = Scenario::new(bone, seed);
+    let scenario = scenario.ok_or_else(|| anyhow::anyhow!("the labels that ship hold no whole vertebra")).internal()?;
+    let registration = register_case(case, &scenario)?;
+    let tre_mm = simulate::true_tre_mm(&registration.patient_from_ct(), &scenario.patient_from_ct, &scenario.targets);
+    Ok(Registered {
+        json: registration_json(&registration, &scenario.targets, Some(tre_mm)),
+        text: registration_text(&registration, &scenario.targets, Some(tre_mm)),
+    })
+}
+
+fn start_live(
+    case: &Case,
+    scenario: &Scenario,
+    registration: &Registration,
+    seed: u64,
+) -> Result<LiveSession, Failure> {
     let settings = SimulationSettings { seed, ..SimulationSettings::default() };
     let tracker = SimulatedTracker::new(
         scenario.path.clone(),
@@ -161,7 +191,13 @@ impl SnapshotFeed for Running {
 }
 
 /// Shows the session in a window, or lets it run for a while and takes pictures.
-fn show(options: &DemoArguments, case: &Arc<Case>, header: SceneHeader, live: LiveSession, stages: &mut Stages) -> Result<Shown, Failure> {
+fn show(
+    options: &DemoArguments,
+    case: &Arc<Case>,
+    header: SceneHeader,
+    live: LiveSession,
+    stages: &mut Stages,
+) -> Result<Shown, Failure> {
     let mut notes = Vec::new();
     if !options.headless && scene::display_name().is_some() {
         let live = Arc::new(live);

@@ -19,13 +19,7 @@ struct Check {
 
 /// Runs the command. It always succeeds: what is missing is an answer too.
 pub fn run() -> Result<Output, Failure> {
-    let checks = [
-        ("cpu", cpu()),
-        ("cuda", cuda()),
-        ("vulkan", vulkan()),
-        ("openxr", openxr()),
-        ("display", display()),
-    ];
+    let checks = [("cpu", cpu()), ("cuda", cuda()), ("vulkan", vulkan()), ("openxr", openxr()), ("display", display())];
     let row = |(name, c): &(&str, Check)| {
         format!("{} {name:8} {}\n             {}", if c.ok { "[ok]" } else { "[--]" }, c.found, c.effect)
     };
@@ -42,7 +36,14 @@ fn cpu() -> Check {
 }
 
 fn cuda() -> Check {
-    let libraries = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"];
+    let libraries = [
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib64",
+        "/usr/lib",
+        "/usr/local/nvidia/lib64",
+        "/usr/lib/wsl/lib",
+    ];
     let driver = libraries.iter().map(|folder| Path::new(folder).join("libcuda.so.1")).find(|file| file.exists());
     let gpu = std::fs::read_dir("/proc/driver/nvidia/gpus").ok().map_or(0, Iterator::count);
     match driver {
@@ -66,7 +67,8 @@ fn vulkan() -> Check {
         None => Check {
             ok: false,
             found: "no Vulkan driver".into(),
-            effect: "no pictures and no window; `apt install mesa-vulkan-drivers libvulkan1` adds software rendering".into(),
+            effect: "no pictures and no window; `apt install mesa-vulkan-drivers libvulkan1` adds software rendering"
+                .into(),
         },
     }
 }
@@ -86,7 +88,11 @@ fn openxr() -> Check {
             found: format!("runtime {}", file.display()),
             effect: "not used: this version draws to the desktop and to an eye pair of pictures".into(),
         },
-        None => Check { ok: false, found: "no OpenXR runtime".into(), effect: "no headset; the desktop scene is used".into() },
+        None => Check {
+            ok: false,
+            found: "no OpenXR runtime".into(),
+            effect: "no headset; the desktop scene is used".into(),
+        },
     }
 }
 

@@ -12,7 +12,8 @@ use crate::report::Output;
 pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
     let path = if options.case.is_dir() { options.case.join("labels.nii.gz") } else { options.case.clone() };
     if !path.exists() {
-        let what = format!("{} does not exist; export needs a folder written by `segment`, or a label map", path.display());
+        let what =
+            format!("{} does not exist; export needs a folder written by `segment`, or a label map", path.display());
         return Err(Failure::BadInput(anyhow::anyhow!(what)));
     }
     let labels = io::read_labels(&path, &Limits::default()).bad_input()?.value;

@@ -48,7 +48,8 @@ fn method(name: &str, device: &Cpu) -> Result<Method, Failure> {
             Ok(Method::Network(Box::new(Model::from_file(device, file.as_ref()).bad_input()?)))
         }
         unknown => {
-            let help = "there is `compact-spine`, `threshold`, or a path to a .safetensors file with its card beside it";
+            let help =
+                "there is `compact-spine`, `threshold`, or a path to a .safetensors file with its card beside it";
             Err(Failure::WrongUse(anyhow::anyhow!("no model is called {unknown:?}; {help}")))
         }
     }

@@ -52,7 +52,10 @@ pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
         warnings.iter().map(|w| format!("Warning: {w}\n")).collect::<String>(),
         vertebrae_table(&case),
         stage_table(&stages, total_ms),
-        comparison.as_ref().map_or(String::new(), |c| format!("\nDice: all vertebrae {:.3}, mean a level {:.3}", c.column.dice, c.dice_mean)),
+        comparison.as_ref().map_or(String::new(), |c| format!(
+            "\nDice: all vertebrae {:.3}, mean a level {:.3}",
+            c.column.dice, c.dice_mean
+        )),
         options.out.display()
     );
     Ok(Output { json, text, is_refused: false })
@@ -73,7 +76,9 @@ pub fn segment_ct(
 
 /// Writes labels.nii.gz, confidence.json and one STL a vertebra.
 pub fn write_case(case: &Case, folder: &Path) -> Result<Vec<String>, Failure> {
-    std::fs::create_dir_all(folder).map_err(|e| anyhow::anyhow!("cannot create {}: {e}", folder.display())).bad_input()?;
+    std::fs::create_dir_all(folder)
+        .map_err(|e| anyhow::anyhow!("cannot create {}: {e}", folder.display()))
+        .bad_input()?;
     let mut files = vec![folder.join("labels.nii.gz"), folder.join("confidence.json")];
     io::nifti::write_labels(&files[0], &case.labels).internal()?;
     let confidence = json!({ "vertebrae": vertebrae_json(case), "levels_are_anchored": case.levels_are_anchored });
@@ -107,7 +112,13 @@ pub fn vertebrae_json(case: &Case) -> Value {
 pub fn vertebrae_table(case: &Case) -> String {
     let row = |v: &engine::case::Vertebra| {
         let doubts: Vec<String> = v.doubts.iter().map(ToString::to_string).collect();
-        format!("  {:4} {:7.1} cm^3  confidence {:.2}  {}", v.level.to_string(), v.volume_mm3 / 1000.0, v.confidence, doubts.join("; "))
+        format!(
+            "  {:4} {:7.1} cm^3  confidence {:.2}  {}",
+            v.level.to_string(),
+            v.volume_mm3 / 1000.0,
+            v.confidence,
+            doubts.join("; ")
+        )
     };
     let rows: Vec<String> = case.vertebrae.iter().map(row).collect();
     format!("{} vertebrae:\n{}", rows.len(), rows.join("\n"))

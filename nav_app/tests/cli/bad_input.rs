@@ -10,7 +10,8 @@ use crate::{folder, message, spinenav};
 #[track_caller]
 fn refused(input: &Path, words: &[&str]) {
     let out = input.with_extension("case");
-    let output = spinenav(&["segment".as_ref(), input.as_os_str(), "--out".as_ref(), out.as_os_str(), "--json".as_ref()]);
+    let output =
+        spinenav(&["segment".as_ref(), input.as_os_str(), "--out".as_ref(), out.as_os_str(), "--json".as_ref()]);
     let said = message(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -46,7 +46,14 @@ fn a_label_map_becomes_one_closed_surface_a_level() {
     }
     let labels = work.join("labels.nii");
     std::fs::write(&labels, nifti([40, 40, 40], RAS, &voxels)).unwrap();
-    let arguments = ["export".as_ref(), labels.as_os_str(), "--format".as_ref(), "stl".as_ref(), "--out".as_ref(), work.as_os_str()];
+    let arguments = [
+        "export".as_ref(),
+        labels.as_os_str(),
+        "--format".as_ref(),
+        "stl".as_ref(),
+        "--out".as_ref(),
+        work.as_os_str(),
+    ];
     let output = spinenav(&arguments);
     assert!(output.status.success(), "{}", message(&output));
     let stl = std::fs::read(work.join("L3.stl")).unwrap();
@@ -62,7 +69,10 @@ fn a_label_map_becomes_one_closed_surface_a_level() {
     let volume: f64 = (0..triangles)
         .map(|t| {
             let [a, b, c] = [corner(t, 0), corner(t, 1), corner(t, 2)];
-            (a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])) / 6.0
+            (a[0] * (b[1] * c[2] - b[2] * c[1])
+                + a[1] * (b[2] * c[0] - b[0] * c[2])
+                + a[2] * (b[0] * c[1] - b[1] * c[0]))
+                / 6.0
         })
         .sum();
     let ball = 4.0 / 3.0 * std::f64::consts::PI * 12f64.powi(3);
