@@ -7,10 +7,10 @@ use super::preprocess::dims;
 use super::semantic::Semantic;
 
 /// Discs and gaps up to twice this are bridged along the column, mm.
-const BRIDGE_MM: f64 = 4.0;
+const BRIDGE_MM: f64 = 2.5;
 
 /// Links thinner than twice this do not make a neighbour part of the column, mm.
-const NECK_MM: f64 = 3.0;
+const NECK_MM: f64 = 4.5;
 
 /// Processes reach this far from the column's core, mm.
 const REACH_MM: f64 = 14.0;
@@ -64,7 +64,7 @@ mod tests {
         let vertebra: Vec<f32> = (0..grid.len())
             .map(|i| {
                 let (x, y, z) = (i % 60, i / 60 % 40, i / 2400);
-                let body = (5..16).contains(&x) && (24..35).contains(&y) && z % 11 < 8;
+                let body = (5..16).contains(&x) && (24..35).contains(&y) && z % 11 < 9;
                 let heart = (25..55).contains(&x) && (3..25).contains(&y) && (30..60).contains(&z);
                 f32::from(u8::from(body || heart))
             })
