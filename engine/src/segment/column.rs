@@ -6,11 +6,11 @@ use super::pipeline::SegmentError;
 use super::preprocess::dims;
 use super::semantic::Semantic;
 
-/// Discs and gaps up to twice this are bridged along the column, mm.
-const BRIDGE_MM: f64 = 2.5;
+/// Discs and gaps up to about twice this, less a voxel, are bridged along the column, mm.
+const BRIDGE_MM: f64 = 4.0;
 
 /// Links thinner than twice this do not make a neighbour part of the column, mm.
-const NECK_MM: f64 = 4.5;
+const NECK_MM: f64 = 3.0;
 
 /// Processes reach this far from the column's core, mm.
 const REACH_MM: f64 = 14.0;
