@@ -114,8 +114,9 @@ def python_chain(weights, card, case) -> dict[str, float]:
     zoom = [a / b for a, b in zip(hu.shape, coarse.shape)]
     fine = [ndimage.zoom(classes[names.index(n)], zoom, order=1, grid_mode=True, mode="nearest") for n in ("vertebra", "disc")]
     vertebra = np.clip(fine[0], 1e-4, 1 - 1e-4)
-    evidence = np.clip((hu - 180) / 120, -1, 1)
-    mask = (np.log(vertebra / (1 - vertebra)) + 1.8 * evidence > 0) & (fine[0] >= fine[1])
+    evidence = np.clip((hu - 130) / 120, -1, 1)
+    threshold = np.log(card["vertebra_threshold"] / (1 - card["vertebra_threshold"]))
+    mask = (np.log(vertebra / (1 - vertebra)) + 1.4 * evidence > threshold) & (2 * fine[0] >= fine[1])
     clock.done("boundary")
     # Bodies part at the discs; bone joins the nearest body.
     seeds, count = ndimage.label(ndimage.binary_erosion(mask & (fine[1] < 0.2), iterations=4))
