@@ -3,7 +3,7 @@
 use kernels::{Connectivity, connected_components, dilate_mm, erode_mm};
 
 use super::pipeline::SegmentError;
-use super::preprocess::dims;
+use super::preprocess::{dims, spacing_mm};
 use super::semantic::Semantic;
 
 /// Discs and gaps up to about twice this, less a voxel, are bridged along the column, mm.
@@ -25,8 +25,7 @@ const REACH_MM: f64 = 14.0;
 /// [`SegmentError::Kernel`] when the data does not fit the grid.
 pub fn keep_longest(semantic: &mut Semantic) -> Result<(), SegmentError> {
     let dims = dims(&semantic.grid);
-    let [x, y, z] = semantic.grid.spacing_mm();
-    let spacing = [z, y, x];
+    let spacing = spacing_mm(&semantic.grid);
     let mask: Vec<bool> =
         semantic.vertebra.iter().zip(&semantic.disc).map(|(v, d)| *v > semantic.threshold || *d > 0.5).collect();
     let bridged = dilate_mm(&mask, dims, spacing, BRIDGE_MM)?;

@@ -8,7 +8,7 @@
 use kernels::{Connectivity, connected_components, dilate_mm, gaussian_blur};
 
 use super::pipeline::SegmentError;
-use super::preprocess::dims;
+use super::preprocess::{dims, spacing_mm};
 use crate::volume::Grid;
 
 /// Brightness of enhanced blood and organs, HU.
@@ -45,14 +45,14 @@ pub fn pools(hu: &[f32], grid: &Grid) -> Result<Vec<bool>, SegmentError> {
     let deviations = mean.iter().zip(&mean_square).map(|(m, s)| (s - m * m).max(0.0).sqrt());
     let even: Vec<bool> = hu.iter().zip(deviations).map(|(v, d)| POOL_HU.contains(v) && d < EVEN_HU).collect();
     let parts = connected_components(&even, dims, Connectivity::Faces)?;
-    let [x, y, z] = grid.spacing_mm();
-    let voxel_mm3 = x * y * z;
+    let spacing = spacing_mm(grid);
+    let voxel_mm3: f64 = spacing.iter().product();
     let is_pool = |label: &u32| {
         let size = (*label as usize).checked_sub(1).and_then(|i| parts.sizes.get(i));
         size.is_some_and(|size| *size as f64 * voxel_mm3 >= MIN_POOL_MM3)
     };
     let pools: Vec<bool> = parts.labels.iter().map(is_pool).collect();
-    Ok(dilate_mm(&pools, dims, [z, y, x], RIM_MM)?)
+    Ok(dilate_mm(&pools, dims, spacing, RIM_MM)?)
 }
 
 #[cfg(test)]

@@ -39,11 +39,7 @@ pub fn cover(low: [f64; 3], high: [f64; 3], spacing_mm: f64) -> Result<Grid, Seg
 pub fn resample_ct(ct: &Volume, grid: &Grid, outside_hu: f32) -> Result<Vec<f32>, SegmentError> {
     let from_to = source_from_destination(&ct.grid, grid);
     let dims = dims(&ct.grid);
-    let spacing = |g: &Grid| {
-        let [x, y, z] = g.spacing_mm();
-        [z, y, x]
-    };
-    let sigma = antialias_sigma(spacing(&ct.grid), spacing(grid));
+    let sigma = antialias_sigma(spacing_mm(&ct.grid), spacing_mm(grid));
     if sigma.iter().any(|s| *s > 0.0) {
         let blurred = gaussian_blur(&ct.hu, dims, sigma)?;
         return Ok(resample(&blurred, dims, &from_to, self::dims(grid), Interpolation::Linear, outside_hu)?);
@@ -67,6 +63,13 @@ pub fn resample_field(field: &[f32], source: &Grid, grid: &Grid, outside: f32) -
 pub fn resample_labels(labels: &[u8], source: &Grid, grid: &Grid) -> Result<Vec<u8>, SegmentError> {
     let from_to = source_from_destination(source, grid);
     Ok(resample(labels, dims(source), &from_to, dims(grid), Interpolation::Nearest, 0)?)
+}
+
+/// Voxel spacing in memory order `[z, y, x]`, mm, as the kernels want it.
+#[must_use]
+pub fn spacing_mm(grid: &Grid) -> [f64; 3] {
+    let [x, y, z] = grid.spacing_mm();
+    [z, y, x]
 }
 
 /// Voxel counts in memory order `[z, y, x]`.

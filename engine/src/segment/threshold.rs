@@ -22,8 +22,7 @@ const OPENING_MM: f64 = 2.0;
 /// [`SegmentError::Kernel`] when the data does not fit the grid.
 pub fn baseline(hu: &[f32], grid: &Grid) -> Result<Semantic, SegmentError> {
     let dims = super::preprocess::dims(grid);
-    let [x, y, z] = grid.spacing_mm();
-    let spacing = [z, y, x];
+    let spacing = super::preprocess::spacing_mm(grid);
     let bone: Vec<bool> = hu.iter().map(|v| *v > BONE_HU).collect();
     let core = erode_mm(&bone, dims, spacing, OPENING_MM)?;
     let components = connected_components(&core, dims, Connectivity::Faces)?;
