@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use kernels::{Architecture, CompactUnet, Conv3dWeights, Cpu, Device, NetworkError, Tensor};
+use kernels::{Architecture, CompactUnet, Conv3dWeights, Cpu, OpDevice, Tensor, network::NetworkError};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 /// `[inputs, outputs, kernel, stride, side]`

@@ -3,7 +3,7 @@
 //! A new device is one line in `test_on_every_device`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use kernels::{Conv3dWeights, ConvTranspose3dWeights, Cpu, Device, NormWeights, OpError, Tensor};
+use kernels::{Conv3dWeights, ConvTranspose3dWeights, Cpu, OpDevice, NormWeights, OpError, Tensor};
 
 /// Largest error relative to the largest expected value: f32 sums of up to
 /// 27 * 40 terms in two orders.
@@ -53,7 +53,7 @@ fn no_result_depends_on_the_number_of_threads() {
     assert!(results.iter().all(|result| *result == results[0]));
 }
 
-fn convolution_is_the_sum_under_the_kernel<D: Device>(device: &D) {
+fn convolution_is_the_sum_under_the_kernel<D: OpDevice>(device: &D) {
     for (inputs, outputs, kernel, stride, dims) in [
         (1, 16, 3, 1, [3, 4, 5]),
         (3, 5, 3, 1, [6, 7, 20]),
@@ -100,7 +100,7 @@ fn naive_conv3d(
     })
 }
 
-fn transposed_convolution_spreads_every_voxel<D: Device>(device: &D) {
+fn transposed_convolution_spreads_every_voxel<D: OpDevice>(device: &D) {
     for (inputs, outputs, dims) in [(1, 1, [1, 1, 1]), (5, 7, [3, 4, 5]), (33, 4, [2, 9, 60])] {
         let shape = [inputs, outputs, 2, 2, 2];
         let (weight, bias) = (values(inputs * outputs * 8, 1), values(outputs, 2));
@@ -121,7 +121,7 @@ fn transposed_convolution_spreads_every_voxel<D: Device>(device: &D) {
     }
 }
 
-fn instance_norm_normalises_each_channel<D: Device>(device: &D) {
+fn instance_norm_normalises_each_channel<D: OpDevice>(device: &D) {
     let input = noise([5, 7, 50, 61], 1);
     let (scale, shift) = (values(5, 2), values(5, 3));
     let channel_moments: Vec<(f64, f64)> = (0..5)
@@ -143,21 +143,21 @@ fn instance_norm_normalises_each_channel<D: Device>(device: &D) {
     assert_close(&norm(device, &input, scale, shift), &naive);
 }
 
-fn a_constant_channel_becomes_its_shift<D: Device>(device: &D) {
+fn a_constant_channel_becomes_its_shift<D: OpDevice>(device: &D) {
     let input = Tensor::new([2, 2, 3, 4], vec![7.0; 48]).unwrap();
     let result = norm(device, &input, vec![3.0, 3.0], vec![0.5, -2.0]);
     assert!(result.channel(0).unwrap().iter().all(|v| (v - 0.5).abs() < 1e-4));
     assert!(result.channel(1).unwrap().iter().all(|v| (v + 0.02).abs() < 1e-4));
 }
 
-fn norm<D: Device>(device: &D, input: &Tensor, scale: Vec<f32>, shift: Vec<f32>) -> Tensor {
+fn norm<D: OpDevice>(device: &D, input: &Tensor, scale: Vec<f32>, shift: Vec<f32>) -> Tensor {
     let weights = NormWeights::new(scale, shift).unwrap();
     let layer = device.prepare_norm(&weights).unwrap();
     let result = device.instance_norm_leaky_relu(device.upload(input).unwrap(), &layer);
     device.download(result.unwrap()).unwrap()
 }
 
-fn concatenation_keeps_both_tensors<D: Device>(device: &D) {
+fn concatenation_keeps_both_tensors<D: OpDevice>(device: &D) {
     let (first, second) = (noise([3, 4, 5, 6], 1), noise([2, 4, 5, 6], 2));
     let expected = build([5, 4, 5, 6], |[channel, z, y, x]| {
         let second = |channel| second.at([channel, z, y, x]).unwrap();
@@ -171,7 +171,7 @@ fn concatenation_keeps_both_tensors<D: Device>(device: &D) {
     assert!(matches!(error, Some(OpError::Mismatch { .. })), "{error:?}");
 }
 
-fn softmax_sums_to_one_even_for_large_logits<D: Device>(device: &D) {
+fn softmax_sums_to_one_even_for_large_logits<D: OpDevice>(device: &D) {
     let mut logits = noise([3, 5, 60, 70], 1).into_data();
     logits[0] = 1000.0;
     let input = Tensor::new([3, 5, 60, 70], logits).unwrap();
@@ -184,7 +184,7 @@ fn softmax_sums_to_one_even_for_large_logits<D: Device>(device: &D) {
     assert_close(&device.download(result.unwrap()).unwrap(), &naive);
 }
 
-fn wrong_channels_are_refused<D: Device>(device: &D) {
+fn wrong_channels_are_refused<D: OpDevice>(device: &D) {
     let input = device.upload(&noise([3, 4, 4, 4], 1)).unwrap();
     let conv = Conv3dWeights::new([2, 4, 1, 1, 1], 1, vec![1.0; 8], None).unwrap();
     let conv = device.prepare_conv3d(&conv).unwrap();

@@ -2,7 +2,7 @@
 //! weight files that must be refused.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use kernels::{Architecture, CompactUnet, Cpu, Device, NetworkError, Tensor};
+use kernels::{Architecture, CompactUnet, Cpu, OpDevice, Tensor, network::NetworkError};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -25,7 +25,7 @@ fn golden(name: &str) -> Tensor {
     Tensor::new(view.shape().try_into().unwrap(), values).unwrap()
 }
 
-fn agrees_with_pytorch<D: Device>(device: &D) {
+fn agrees_with_pytorch<D: OpDevice>(device: &D) {
     let unet = CompactUnet::from_safetensors(device, WEIGHTS, &architecture()).unwrap();
     let logits = unet.forward(device, &golden("input")).unwrap();
     let expected = golden("logits");

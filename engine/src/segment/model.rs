@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kernels::{Architecture, CompactUnet, Cpu, NetworkError};
+use kernels::network::NetworkError;
+use kernels::{Architecture, CompactUnet, Cpu};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -1,6 +1,6 @@
 //! A network over a volume larger than its window.
 
-use kernels::{Cpu, Device, Tensor};
+use kernels::{Cpu, OpDevice, Tensor};
 
 use super::model::Model;
 use super::pipeline::{Progress, SegmentError};

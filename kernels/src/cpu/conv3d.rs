@@ -7,7 +7,7 @@ use super::region::{Task, split};
 use super::simd::{LANES, Simd};
 use crate::error::OpError;
 use crate::tensor::Tensor;
-use crate::weights::Conv3dWeights;
+use crate::op_weights::Conv3dWeights;
 
 /// Convolution weights in the order the processor's kernel reads them.
 #[derive(Debug, Clone)]

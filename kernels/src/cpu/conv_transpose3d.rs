@@ -8,7 +8,7 @@ use super::region::{Task, split};
 use super::simd::{LANES, Simd};
 use crate::error::OpError;
 use crate::tensor::Tensor;
-use crate::weights::ConvTranspose3dWeights;
+use crate::op_weights::ConvTranspose3dWeights;
 
 /// Corners of the cube one input voxel becomes.
 const CORNERS: usize = 8;

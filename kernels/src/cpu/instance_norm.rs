@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::device::{INSTANCE_NORM_EPS, LEAKY_RELU_SLOPE};
+use crate::op_device::{INSTANCE_NORM_EPS, LEAKY_RELU_SLOPE};
 use crate::error::OpError;
 use crate::tensor::Tensor;
-use crate::weights::NormWeights;
+use crate::op_weights::NormWeights;
 
 /// Values summed by one task. Fixed, because the order of the sum depends on
 /// it and the result must not depend on the number of threads.

@@ -3,8 +3,11 @@
 //!
 //! It is the reference the other devices are tested against.
 
+mod arena;
+mod blocks;
 mod conv3d;
 mod conv_transpose3d;
+mod element;
 mod instance_norm;
 mod panel;
 mod pointwise;
@@ -15,10 +18,10 @@ use std::sync::Arc;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::device::Device;
+use crate::op_device::OpDevice;
 use crate::error::OpError;
 use crate::tensor::Tensor;
-use crate::weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
+use crate::op_weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
 
 pub use conv_transpose3d::PackedConvTranspose3d;
 pub use conv3d::PackedConv3d;
@@ -89,7 +92,7 @@ impl Cpu {
     }
 }
 
-impl Device for Cpu {
+impl OpDevice for Cpu {
     type Tensor = Tensor;
     type Conv3d = PackedConv3d;
     type ConvTranspose3d = PackedConvTranspose3d;

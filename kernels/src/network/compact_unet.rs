@@ -8,12 +8,12 @@ use std::fmt;
 use super::weight_file::WeightFile;
 use super::{Architecture, NetworkError};
 use crate::cpu::Cpu;
-use crate::device::Device;
+use crate::op_device::OpDevice;
 use crate::error::OpError;
 use crate::tensor::Tensor;
 
 /// A compact U-Net whose weights live on a device.
-pub struct CompactUnet<D: Device = Cpu> {
+pub struct CompactUnet<D: OpDevice = Cpu> {
     architecture: Architecture,
     encoder: Vec<Stage<D>>,
     decoder: Vec<(D::ConvTranspose3d, Stage<D>)>,
@@ -23,18 +23,18 @@ pub struct CompactUnet<D: Device = Cpu> {
 /// Two blocks of convolution, norm and rectifier.
 type Stage<D> = [Block<D>; 2];
 
-struct Block<D: Device> {
+struct Block<D: OpDevice> {
     conv: D::Conv3d,
     norm: D::Norm,
 }
 
-impl<D: Device> fmt::Debug for CompactUnet<D> {
+impl<D: OpDevice> fmt::Debug for CompactUnet<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompactUnet").field("architecture", &self.architecture).finish_non_exhaustive()
     }
 }
 
-impl<D: Device> CompactUnet<D> {
+impl<D: OpDevice> CompactUnet<D> {
     /// Reads weights from the bytes of a safetensors file and packs them for
     /// `device`.
     ///
@@ -122,7 +122,7 @@ impl<D: Device> CompactUnet<D> {
     }
 }
 
-fn stage<D: Device>(
+fn stage<D: OpDevice>(
     device: &D,
     file: &mut WeightFile<'_>,
     prefix: &str,
@@ -138,7 +138,7 @@ fn stage<D: Device>(
     Ok([block(0, inputs, stride)?, block(1, outputs, 1)?])
 }
 
-fn run<D: Device>(device: &D, stage: &Stage<D>, input: &D::Tensor) -> Result<D::Tensor, OpError> {
+fn run<D: OpDevice>(device: &D, stage: &Stage<D>, input: &D::Tensor) -> Result<D::Tensor, OpError> {
     let [first, second] = stage;
     let tensor = device.conv3d(input, &first.conv)?;
     let tensor = device.instance_norm_leaky_relu(tensor, &first.norm)?;

@@ -1,6 +1,6 @@
 //! Networks built from weight files: what SpineNav segments with.
 //!
-//! A network is generic over its [`crate::Device`]; it is loaded onto a device once
+//! A network is generic over its [`crate::OpDevice`]; it is loaded onto a device once
 //! and then fed tensors. Files are checked completely when they are loaded:
 //! a network that exists has every weight, in the right shape, finite.
 

@@ -12,7 +12,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::NetworkError;
-use crate::weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
+use crate::op_weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
 
 pub(super) struct WeightFile<'a> {
     tensors: BTreeMap<String, TensorView<'a>>,

@@ -1,17 +1,17 @@
 //! What a device must be able to do to run a network.
 //!
-//! A device is a sibling module that implements [`Device`]; [`crate::Cpu`] is
+//! A device is a sibling module that implements [`OpDevice`]; [`crate::Cpu`] is
 //! the reference. One test body runs on all of them (`tests/devices.rs`): a
 //! new device is added to its `test_on_every_device` macro and is correct
 //! when that passes.
 //!
-//! Data lives in the device's own tensors between [`Device::upload`] and
-//! [`Device::download`], and weights in the order its kernels read, packed
+//! Data lives in the device's own tensors between [`OpDevice::upload`] and
+//! [`OpDevice::download`], and weights in the order its kernels read, packed
 //! once by the `prepare_*` calls.
 
 use crate::error::OpError;
 use crate::tensor::Tensor;
-use crate::weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
+use crate::op_weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
 
 /// Added to the variance before the root, as PyTorch's `InstanceNorm3d` does.
 pub const INSTANCE_NORM_EPS: f32 = 1e-5;
@@ -23,7 +23,7 @@ pub const LEAKY_RELU_SLOPE: f32 = 0.01;
 ///
 /// Every operation is deterministic: the same device type gives the same bits
 /// for the same input, whatever else the machine does.
-pub trait Device: Send + Sync {
+pub trait OpDevice: Send + Sync {
     /// A tensor in the device's memory.
     type Tensor: Send + Sync;
     /// Packed weights of a convolution.

@@ -1,7 +1,7 @@
 //! Layer weights as a file holds them, checked, before a device packs them
 //! into the order its kernels read ([`Device::prepare_conv3d`] and its kin).
 //!
-//! [`Device::prepare_conv3d`]: crate::Device::prepare_conv3d
+//! [`Device::prepare_conv3d`]: crate::OpDevice::prepare_conv3d
 
 use crate::error::OpError;
 use crate::tensor::count;

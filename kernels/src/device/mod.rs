@@ -1,0 +1,103 @@
+//! What a device must be able to do: run a [`Program`].
+//!
+//! A device is a sibling module that implements [`Device`]; [`crate::Cpu`] is
+//! the reference. One test body runs on all of them (`tests/devices.rs`).
+
+mod fallback;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::error::OpError;
+use crate::graph::NetworkError;
+use crate::program::Program;
+use crate::tensor::Tensor;
+
+pub use fallback::{Fallback, LossReport};
+
+/// How activations are stored; sums are always f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats: bf16 on the processor, fp16 on a GPU. Half the memory.
+    Half,
+}
+
+/// A place where networks run.
+pub trait Device: Send + Sync + Debug {
+    /// Name and extent for reports, such as `CPU, 2 threads, AVX2+FMA`.
+    fn description(&self) -> String;
+
+    /// Packs the program's weights in the order this device reads them.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when the device is out of memory or gone.
+    fn load(&self, program: &Arc<Program>, precision: Precision) -> Result<Box<dyn Executable>, OpError>;
+}
+
+/// A network ready to run on one device.
+///
+/// Deterministic: the same device type gives the same bits for the same
+/// input, whatever else the machine does.
+pub trait Executable: Send + Debug {
+    /// Runs the network on `input`, `[channels, depth, height, width]`.
+    ///
+    /// `outputs` holds one tensor per output afterwards and is reused when
+    /// its shapes fit. Memory is planned when the size of the input changes;
+    /// a second run with the same size allocates nothing.
+    ///
+    /// # Errors
+    /// [`NetworkError::InputShape`], [`NetworkError::InputSize`] and
+    /// [`NetworkError::NonFiniteInput`] for the input;
+    /// [`NetworkError::Operation`] with [`OpError::Device`] when the device
+    /// failed. `outputs` is then unspecified.
+    fn run(&mut self, input: &Tensor, outputs: &mut Vec<Tensor>) -> Result<(), NetworkError>;
+
+    /// Bytes held for the last input size: weights, activations, scratch.
+    fn peak_bytes(&self) -> usize;
+}
+
+/// Refuses what no device can run: wrong channels, no voxels, NaN.
+///
+/// # Errors
+/// [`NetworkError::InputShape`], [`NetworkError::NonFiniteInput`].
+pub fn check_input(program: &Program, input: &Tensor) -> Result<(), NetworkError> {
+    if input.channels() != program.inputs || input.voxels() == 0 {
+        return Err(NetworkError::InputShape { shape: input.shape(), channels: program.inputs });
+    }
+    // A sum is NaN or infinite when a value is; large finite sums overflow
+    // only beyond 1e38, and are then looked at one by one.
+    let sum: f32 = input.data().iter().map(|value| value * 0.0).sum();
+    if sum == 0.0 {
+        return Ok(());
+    }
+    match input.data().iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(NetworkError::NonFiniteInput { index, value: input.data()[index] }),
+    }
+}
+
+/// Makes `outputs` hold one tensor per program output with the shapes of
+/// `grids`, keeping what already fits.
+///
+/// # Errors
+/// [`OpError::Shape`] when an output does not fit in memory.
+pub fn fit_outputs(program: &Program, grids: &[[usize; 3]], outputs: &mut Vec<Tensor>) -> Result<(), OpError> {
+    let shape_of = |index: usize| {
+        let output = &program.outputs[index];
+        let [z, y, x] = grids[output.grid.0];
+        [output.channels, z, y, x]
+    };
+    outputs.truncate(program.outputs.len());
+    for index in 0..program.outputs.len() {
+        let shape = shape_of(index);
+        match outputs.get_mut(index) {
+            Some(tensor) if tensor.shape() == shape => {}
+            Some(tensor) => *tensor = Tensor::zeros(shape)?,
+            None => outputs.push(Tensor::zeros(shape)?),
+        }
+    }
+    Ok(())
+}
