@@ -20,7 +20,6 @@ import contextlib
 import json
 import os
 import pathlib
-import resource
 import sys
 import time
 import warnings
@@ -34,15 +33,14 @@ class CannotRun(Exception):
     """This runtime does not do that here; the message says why."""
 
 
-def resident_mb() -> float:
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
-
-def peak_mb() -> float:
-    # Linux counts KiB, macOS bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+def status_mb(name: str):
+    """A size of this process, where the system tells it. `getrusage` would
+    count what the process that started this one held."""
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) / 1024
+    return None
 
 
 def has_bf16_instructions() -> bool:
@@ -82,14 +80,16 @@ def export(options) -> dict:
     import synthetic_weights
 
     class InOrder(torch.nn.Module):
-        """ONNX knows outputs by order, the definitions by name."""
+        """ONNX knows outputs by order, the definitions by name. Heads that
+        our network does not have are left out of the graph."""
 
         def __init__(self, named) -> None:
             super().__init__()
             self.named = named
 
         def forward(self, x):
-            return tuple(self.named(x).values())
+            results = self.named(x)
+            return tuple(results[name] for name in options.outputs or results)
 
     files = Files(options)
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -221,7 +221,7 @@ def serve(options) -> None:
     if options.dtype == "half" and options.device == "cpu" and not has_bf16_instructions():
         raise CannotRun("this CPU has no bf16 instructions")
     runtime = dict(zip(RUNTIMES, (PyTorch, OnnxRuntime, OpenVino)))[options.runtime](options)
-    base_mb = resident_mb()
+    base_mb = status_mb("VmRSS:")
     runtime.load()
     dtype = {"f32": "f32", "half": "f16" if options.device == "cuda" else "bf16"}[options.dtype]
     say({"runtime": f"{runtime.name} {runtime.version}", "dtype": dtype, "base_mb": base_mb})
@@ -239,7 +239,7 @@ def serve(options) -> None:
             result.tofile(argument)
             say({"shape": list(result.shape)})
         elif word == "memory":
-            say({"peak_mb": peak_mb(), "device_mb": runtime.device_mb()})
+            say({"peak_mb": status_mb("VmHWM:"), "device_mb": runtime.device_mb()})
         else:
             say({"error": f"unknown request {word!r}"})
 
@@ -254,6 +254,7 @@ def main() -> int:
     parser.add_argument("--network", required=True)
     parser.add_argument("--dims", required=True, help="ZxYxX; Z is 1 for a 2-D network")
     parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--outputs", type=lambda names: names.split(","), help="results to export; all when not given")
     parser.add_argument("--runtime", choices=RUNTIMES)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

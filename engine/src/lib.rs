@@ -7,6 +7,7 @@ pub mod case;
 pub mod clock;
 pub mod io;
 pub mod level;
+pub mod nnunet;
 pub mod register;
 pub mod rehearsal;
 pub mod rt;

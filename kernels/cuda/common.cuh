@@ -100,9 +100,17 @@ DEVICE float fast_exp(float x) { return __expf(x); }
 
 #endif
 
+// 8 bytes: four fp16 values, or two floats.
 struct __align__(8) Words2 {
     uint32_t x, y;
 };
+
+#if !defined(CUDA_EMULATOR)
+DEVICE Words2 load_read_only(const Words2* pointer) {
+    const uint2 words = __ldg(reinterpret_cast<const uint2*>(pointer));
+    return {words.x, words.y};
+}
+#endif
 
 // 16 bytes: eight fp16 values.
 struct __align__(16) Words4 {

@@ -1,3 +1,18 @@
 // All kernels of the crate: one translation unit, one image.
 // A new file is added here and nowhere else.
 #include "common.cuh"
+#include "conv_tile.cu"
+#include "conv_gather.cu"
+#include "pointwise.cu"
+#include "statistics.cu"
+#include "store.cu"
+#include "volume_resample.cu"
+#include "volume_gaussian.cu"
+#include "volume_sliding.cu"
+#include "volume_masks.cu"
+#include "volume_scan.cu"
+#include "volume_components.cu"
+#include "volume_surface.cu"
+#include "volume_radiograph.cu"
+#include "register_nearest.cu"
+#include "register_equations.cu"

@@ -15,11 +15,15 @@
 //! | [`device`], [`cpu`] | the [`Device`] trait, its operations, and [`Cpu`] | [`network`] |
 //! | [`tensor`], [`weights`] | `[channels, depth, height, width]` data and checked layer weights | [`network`], `engine::segment` |
 //! | [`network`] | [`CompactUnet`] from a safetensors buffer | `engine::segment` |
+//! | [`roofline`] | what this processor can do at most | `spinenav bench segment` |
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 
+pub mod architectures;
 pub mod components;
 pub mod cpu;
+pub mod cuda;
+pub mod detect;
 pub mod device;
 mod disjoint_sets;
 pub mod distance;
@@ -33,11 +37,13 @@ pub mod op_device;
 pub mod op_weights;
 pub mod program;
 pub mod resample;
+pub mod roofline;
 pub mod tensor;
 pub mod weights;
 
 pub use components::{Components, Connectivity, connected_components};
 pub use cpu::Cpu;
+pub use cuda::Cuda;
 pub use device::{Device, Executable, Precision};
 pub use distance::distance_transform;
 pub use error::{GridError, OpError};

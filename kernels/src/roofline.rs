@@ -19,11 +19,15 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::OpError;
 
-/// Best of so many tries: the least disturbed one.
-const TRIES: usize = 5;
+/// Multiply-add rounds of a try: about half a millisecond, shorter than the
+/// slices in which a busy machine hands out its cores.
+const ROUNDS: usize = 1 << 18;
 
-/// Multiply-add rounds of a try; about 10 ms.
-const ROUNDS: usize = 1 << 20;
+/// Tries of the multiply-adds; the least disturbed one counts.
+const FMA_TRIES: usize = 200;
+
+/// Tries of the copy.
+const COPY_TRIES: usize = 5;
 
 /// Values copied: 256 MiB read and 256 MiB written, beyond any last cache.
 const COPIED: usize = 64 << 20;
@@ -62,18 +66,20 @@ impl Roofline {
     }
 }
 
-/// Most fused multiply-adds a second, as 10^9 f32 operations, two each.
+/// Most fused multiply-adds a second, as 10^9 f32 operations, two each: the
+/// sum of what each thread reaches while all of them run.
 ///
 /// # Errors
 /// [`OpError::Device`] when the threads cannot be started.
 pub fn peak_gflops(threads: usize) -> Result<f64, OpError> {
-    let pool = pool(threads)?;
     let multiply_add = best_multiply_add();
-    let seconds = best_seconds(|| {
-        pool.broadcast(|_| black_box((multiply_add.run)(black_box(ROUNDS))));
+    let seconds = pool(threads)?.broadcast(|_| {
+        best_seconds(FMA_TRIES, || {
+            black_box((multiply_add.run)(black_box(ROUNDS)));
+        })
     });
-    let operations = 2 * multiply_add.per_round * ROUNDS * pool.current_num_threads();
-    Ok(operations as f64 / seconds * 1e-9)
+    let operations = (2 * multiply_add.per_round * ROUNDS) as f64;
+    Ok(seconds.iter().map(|seconds| operations / seconds * 1e-9).sum())
 }
 
 /// Speed of copying between blocks of memory too large for the caches, as
@@ -85,7 +91,7 @@ pub fn bandwidth_gb_s(threads: usize) -> Result<f64, OpError> {
     let pool = pool(threads)?;
     let (from, mut to) = (vec![1.0_f32; COPIED], vec![0.0_f32; COPIED]);
     let part = COPIED.div_ceil(4 * pool.current_num_threads());
-    let seconds = best_seconds(|| {
+    let seconds = best_seconds(COPY_TRIES, || {
         let parts = to.par_chunks_mut(part).zip(from.par_chunks(part));
         pool.install(|| parts.for_each(|(to, from)| black_box(to).copy_from_slice(from)));
     });
@@ -100,9 +106,9 @@ fn pool(threads: usize) -> Result<ThreadPool, OpError> {
 
 /// Shortest time of some runs after one that touches the memory and wakes the
 /// clock up.
-fn best_seconds(mut work: impl FnMut()) -> f64 {
+fn best_seconds(tries: usize, mut work: impl FnMut()) -> f64 {
     work();
-    let timed = (0..TRIES).map(|_| {
+    let timed = (0..tries).map(|_| {
         let since = Instant::now();
         work();
         since.elapsed().as_secs_f64()

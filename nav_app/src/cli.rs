@@ -47,6 +47,9 @@ pub enum Command {
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
     )]
     Export(ExportArguments),
+    /// Measure speed and memory on this machine.
+    #[command(after_help = "Example:\n  spinenav bench segment --networks compact --report bench.html")]
+    Bench(BenchArguments),
     /// Say what this machine offers and what SpineNav will use.
     #[command(after_help = "Example:\n  spinenav doctor")]
     Doctor,
@@ -55,7 +58,7 @@ pub enum Command {
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DeviceChoice {
-    /// The fastest there is.
+    /// The GPU if there is one, else the processor.
     Auto,
     /// The processor.
     Cpu,
@@ -144,9 +147,112 @@ pub struct ExportArguments {
     pub out: PathBuf,
 }
 
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// What to measure.
+    #[command(subcommand)]
+    pub what: Bench,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// The networks: time, memory, share of what the processor can do, and
+    /// the same in PyTorch, ONNX Runtime and OpenVINO where they are installed.
+    #[command(
+        after_help = "Examples:\n  spinenav bench segment --networks compact,dense\n  spinenav bench segment --sizes 64,16x256x256 --report bench.html\n  scripts/install_peers.sh .peers && spinenav bench segment --peers .peers/bin/python --json"
+    )]
+    Segment(BenchSegmentArguments),
+    /// Runs one network in this process, as lines on standard input ask.
+    #[command(hide = true)]
+    NetworkWorker(NetworkWorkerArguments),
+}
+
+/// How numbers between the layers are stored; sums are f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DtypeChoice {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats: bf16 on the processor, fp16 on a GPU.
+    Half,
+}
+
+/// Options of `bench segment`.
+#[derive(Debug, Args)]
+pub struct BenchSegmentArguments {
+    /// Networks by name or beginning of a name; all when not given.
+    #[arg(long, value_delimiter = ',')]
+    pub networks: Vec<String>,
+    /// Sizes of the image, `SIDE` or `ZxYxX`; each network's usual ones when not given.
+    #[arg(long, value_delimiter = ',', value_parser = parse_size)]
+    pub sizes: Vec<[usize; 3]>,
+    /// Where the networks run.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// How activations are stored.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub dtype: DtypeChoice,
+    /// Threads on every side; 0 is one a core.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+    /// Rounds in which all sides take turns.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Python with the packages of scripts/install_peers.sh, to time them beside.
+    #[arg(long, value_name = "PYTHON")]
+    pub peers: Option<PathBuf>,
+    /// Write one HTML file with plots.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of the process that runs one network.
+#[derive(Debug, Args)]
+pub struct NetworkWorkerArguments {
+    /// The network.
+    #[arg(long)]
+    pub network: String,
+    /// Size of the image.
+    #[arg(long, value_parser = parse_size)]
+    pub dims: [usize; 3],
+    /// Where it runs.
+    #[arg(long, value_enum)]
+    pub device: DeviceChoice,
+    /// How activations are stored.
+    #[arg(long, value_enum)]
+    pub dtype: DtypeChoice,
+}
+
+/// Largest side of an image: keeps products of sizes far from overflowing.
+const MAX_SIDE: usize = 4096;
+
+/// `64` is a cube, `16x256x256` is `[z, y, x]`.
+fn parse_size(text: &str) -> Result<[usize; 3], String> {
+    let sides: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+    let size = match sides.as_deref() {
+        Ok([side]) => [*side; 3],
+        Ok([z, y, x]) => [*z, *y, *x],
+        _ => return Err("write one side, as in 64, or three, as in 16x256x256".to_owned()),
+    };
+    if size.iter().any(|side| !(1..=MAX_SIDE).contains(side)) {
+        return Err(format!("each side must be 1 to {MAX_SIDE} voxels"));
+    }
+    Ok(size)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_cubes_or_z_y_x() {
+        assert_eq!(parse_size("64"), Ok([64; 3]));
+        assert_eq!(parse_size("16x256x128"), Ok([16, 256, 128]));
+        for wrong in ["", "0", "64x64", "x", "-1", "1x2x3x4", "99999999999999999999", "5000"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

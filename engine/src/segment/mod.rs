@@ -19,6 +19,7 @@ mod preprocess;
 mod semantic;
 mod sliding;
 mod threshold;
+mod whole;
 
 pub use confidence::Doubt;
 pub use model::{Model, ModelCard, ModelError};

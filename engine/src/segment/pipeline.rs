@@ -1,6 +1,6 @@
 //! The steps from a CT to a case, in their order.
 
-use kernels::{Cpu, GridError as KernelGridError, NetworkError, OpError};
+use kernels::{Device, GridError as KernelGridError, NetworkError, OpError};
 use thiserror::Error;
 
 use super::confidence::{Doubt, MaskEvidence, judge};
@@ -88,7 +88,12 @@ pub enum SegmentError {
 /// # Errors
 /// [`SegmentError::NoSpine`] when no vertebra is in view; the others name the
 /// step that failed.
-pub fn segment(ct: Volume, method: &Method, device: &Cpu, progress: &mut dyn Progress) -> Result<Case, SegmentError> {
+pub fn segment(
+    ct: Volume,
+    method: &Method,
+    device: &dyn Device,
+    progress: &mut dyn Progress,
+) -> Result<Case, SegmentError> {
     let mut semantic = match method {
         Method::Network(model) => Semantic::from_network(&ct, model, device, progress)?,
         Method::Threshold => {

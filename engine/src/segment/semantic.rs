@@ -1,12 +1,12 @@
 //! What each voxel is, before single vertebrae are told apart.
 
-use kernels::Cpu;
+use kernels::Device;
 
 use super::contrast;
 use super::model::Model;
 use super::pipeline::{Progress, SegmentError};
 use super::preprocess::{self, dims};
-use super::sliding;
+use super::{sliding, whole};
 use crate::volume::{Grid, Volume};
 
 /// Class probabilities on an axis-aligned grid, `[z, y, x]` each.
@@ -33,7 +33,7 @@ impl Semantic {
     pub fn from_network(
         ct: &Volume,
         model: &Model,
-        device: &Cpu,
+        device: &dyn Device,
         progress: &mut dyn Progress,
     ) -> Result<Self, SegmentError> {
         progress.stage("resample");
@@ -42,7 +42,8 @@ impl Semantic {
         let grid = preprocess::cover(low.to_array(), high.to_array(), p.spacing_mm)?;
         let hu = preprocess::resample_ct(ct, &grid, p.padding_hu)?;
         progress.stage("network");
-        let mut fields = sliding::probabilities(model, device, &hu, dims(&grid), progress)?;
+        let probabilities = if model.program.is_local() { whole::probabilities } else { sliding::probabilities };
+        let mut fields = probabilities(model, device, &hu, dims(&grid), progress)?;
         let mut take = |name: &str| match model.class(name).and_then(|class| fields.get_mut(class)) {
             Some(field) => std::mem::take(field),
             None => vec![0.0; grid.len()],

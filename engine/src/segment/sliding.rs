@@ -1,6 +1,6 @@
 //! A network over a volume larger than its window.
 
-use kernels::{Cpu, OpDevice, Tensor};
+use kernels::{Device, Precision, Tensor};
 
 use super::model::Model;
 use super::pipeline::{Progress, SegmentError};
@@ -26,7 +26,7 @@ const BONE_HU: f32 = 120.0;
 /// [`SegmentError::Network`] when the network refuses a window.
 pub fn probabilities(
     model: &Model,
-    device: &Cpu,
+    device: &dyn Device,
     hu: &[f32],
     dims: [usize; 3],
     progress: &mut dyn Progress,
@@ -39,6 +39,8 @@ pub fn probabilities(
     let mut sums = vec![vec![0.0f32; voxels]; classes];
     let mut total = vec![0.0f32; voxels];
 
+    let mut network = device.load(&model.program, Precision::F32)?;
+    let mut scores = Vec::new();
     let starts = [0, 1, 2].map(|axis| window_starts(dims[axis], patch[axis]));
     let windows = starts.iter().map(Vec::len).product::<usize>();
     let mut done = 0;
@@ -47,16 +49,15 @@ pub fn probabilities(
             for &x in &starts[2] {
                 let origin = [z, y, x];
                 let window = cut(hu, dims, origin, patch, p.padding_hu);
-                let scores = if window.iter().any(|v| *v > BONE_HU) {
-                    let scaled =
-                        window.iter().map(|v| (v.clamp(p.clamp_hu[0], p.clamp_hu[1]) - p.offset_hu) / p.scale_hu);
-                    let input = Tensor::new([1, patch[0], patch[1], patch[2]], scaled.collect())?;
-                    let logits = model.network.forward(device, &input)?;
-                    Some(device.download(device.softmax_channels(device.upload(&logits)?)?)?)
+                let probabilities = if window.iter().any(|v| *v > BONE_HU) {
+                    let scaled = window.iter().map(|hu| p.scale(*hu)).collect();
+                    let input = Tensor::new([1, patch[0], patch[1], patch[2]], scaled)?;
+                    network.run(&input, &mut scores)?;
+                    scores.first()
                 } else {
                     None
                 };
-                blend(&mut sums, &mut total, dims, origin, patch, scores.as_ref(), &weights);
+                blend(&mut sums, &mut total, dims, origin, patch, probabilities, &weights);
                 done += 1;
                 progress.fraction(done as f64 / windows as f64);
             }

@@ -7,8 +7,8 @@
 
 use std::marker::PhantomData;
 
-pub(in crate::cpu) use super::element::{Bf16, Element, Lanes};
 use super::arena::Reads;
+use super::element::{Element, Lanes};
 use crate::program::BLOCK;
 
 /// Where a block lies and what to do with its values:
@@ -39,7 +39,7 @@ impl<E: Element> InputBlock<'_, E> {
     /// The loaded values of one voxel.
     #[inline(always)]
     pub fn load(&self, voxel: &Lanes<E>) -> [f32; BLOCK] {
-        let mut values = E::widen(voxel);
+        let mut values = voxel.widen();
         for ((value, scale), shift) in values.iter_mut().zip(self.scale).zip(self.shift) {
             let v = *value * scale + shift;
             let bent = v * self.slope;

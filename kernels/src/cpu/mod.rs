@@ -3,35 +3,47 @@
 //!
 //! It is the reference the other devices are tested against.
 
+mod activation;
+mod amx;
 mod arena;
 mod blocks;
 mod conv3d;
 mod conv_transpose3d;
+mod direct;
 mod element;
+mod executor;
 mod instance_norm;
 mod panel;
 mod pointwise;
 mod region;
+mod rows;
 mod simd;
+mod statistics;
+mod vector;
+mod winograd;
 
 use std::sync::Arc;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::device::{Device, Executable, Precision};
 use crate::op_device::OpDevice;
 use crate::error::OpError;
+use crate::program::Program;
 use crate::tensor::Tensor;
 use crate::op_weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
 
 pub use conv_transpose3d::PackedConvTranspose3d;
 pub use conv3d::PackedConv3d;
 pub(crate) use simd::Simd;
+use vector::{Bf16, Isa};
 
 /// The processor. Cheap to clone; clones share the threads.
 #[derive(Debug, Clone)]
 pub struct Cpu {
     pool: Option<Arc<ThreadPool>>,
     simd: Simd,
+    isa: Isa,
 }
 
 impl Default for Cpu {
@@ -44,7 +56,7 @@ impl Cpu {
     /// All threads of rayon's global pool and the best instructions found.
     #[must_use]
     pub fn new() -> Self {
-        Self { pool: None, simd: Simd::detect() }
+        Self { pool: None, simd: Simd::detect(), isa: Isa::detect() }
     }
 
     /// A pool of its own with `threads` threads (0: one per core), so that
@@ -58,7 +70,7 @@ impl Cpu {
             .thread_name(|index| format!("kernels-{index}"))
             .build()
             .map_err(|error| OpError::Device { device: "CPU", reason: error.to_string() })?;
-        Ok(Self { pool: Some(Arc::new(pool)), simd: Simd::detect() })
+        Ok(Self { pool: Some(Arc::new(pool)), simd: Simd::detect(), isa: Isa::detect() })
     }
 
     /// The same device without SIMD instructions: what other processors run,
@@ -66,6 +78,7 @@ impl Cpu {
     #[must_use]
     pub fn portable(mut self) -> Self {
         self.simd = Simd::Portable;
+        self.isa = Isa::PORTABLE;
         self
     }
 
@@ -89,6 +102,21 @@ impl Cpu {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads())
+    }
+}
+
+impl Device for Cpu {
+    fn description(&self) -> String {
+        let threads = self.threads();
+        let plural = if threads == 1 { "" } else { "s" };
+        format!("CPU, {threads} thread{plural}, {}", self.isa.name())
+    }
+
+    fn load(&self, program: &Arc<Program>, precision: Precision) -> Result<Box<dyn Executable>, OpError> {
+        Ok(match precision {
+            Precision::F32 => Box::new(executor::Network::<f32>::new(self, program)?),
+            Precision::Half => Box::new(executor::Network::<Bf16>::new(self, program)?),
+        })
     }
 }
 
@@ -152,6 +180,6 @@ mod tests {
     #[test]
     fn the_description_tells_threads_and_instructions() {
         let cpu = Cpu::with_threads(3).map(Cpu::portable);
-        assert_eq!(cpu.map(|c| c.description()), Ok("CPU, 3 threads, portable".to_owned()));
+        assert_eq!(cpu.map(|c| Device::description(&c)), Ok("CPU, 3 threads, portable".to_owned()));
     }
 }

@@ -87,7 +87,8 @@ impl Affines {
                 for (lane, channel) in (block * BLOCK..gamma.len()).take(BLOCK).enumerate() {
                     let mean = moments.sum[lane] / voxels as f64;
                     let variance = (moments.squares[lane] / voxels as f64 - mean * mean).max(0.0);
-                    let scale = f64::from(gamma[channel]) / (variance + f64::from(*eps)).sqrt();
+                    let spread = (variance + f64::from(*eps)).sqrt();
+                    let scale = if spread > 0.0 { f64::from(gamma[channel]) / spread } else { 0.0 };
                     line.scale[channel] = scale as f32;
                     line.shift[channel] = (f64::from(beta[channel]) - mean * scale) as f32;
                 }

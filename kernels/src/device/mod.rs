@@ -3,6 +3,7 @@
 //! A device is a sibling module that implements [`Device`]; [`crate::Cpu`] is
 //! the reference. One test body runs on all of them (`tests/devices.rs`).
 
+mod choice;
 mod fallback;
 
 use std::fmt::Debug;
@@ -13,6 +14,7 @@ use crate::graph::NetworkError;
 use crate::program::Program;
 use crate::tensor::Tensor;
 
+pub use choice::{Choice, Opened, open};
 pub use fallback::{Fallback, LossReport};
 
 /// How activations are stored; sums are always f32.

@@ -102,6 +102,18 @@ impl Graph {
         Ok(Self { nodes, outputs, channels })
     }
 
+    /// The same network with a softmax before every output.
+    ///
+    /// # Errors
+    /// As [`Graph::new`]; a network that has a softmax already is refused.
+    pub fn with_softmax(mut self) -> Result<Self, NetworkError> {
+        for output in &mut self.outputs {
+            self.nodes.push(Node { op: Op::Softmax, inputs: vec![output.node] });
+            output.node = NodeId(self.nodes.len() - 1);
+        }
+        Self::new(self.nodes, self.outputs)
+    }
+
     /// All nodes; a node reads only earlier ones.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {

@@ -7,6 +7,8 @@
 //! A file is untrusted: `safetensors` checks every declared range against the
 //! buffer before anything is allocated.
 
+mod synthetic;
+
 use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
@@ -15,6 +17,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use crate::error::OpError;
 use crate::graph::{Graph, NetworkError};
 use crate::tensor::count;
+
+pub use synthetic::{DEFAULT_GAIN, synthetic_input};
 
 /// Shape and values of one tensor, last axis fastest.
 #[derive(Debug, Clone, PartialEq)]

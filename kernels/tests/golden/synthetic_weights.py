@@ -7,7 +7,7 @@ of its tensor and on its index only:
     hash  = splitmix64(fnv1a64(name) + index)          (wrapping 64-bit)
     u     = (hash >> 40) / 2^24                        (in [0, 1))
 
-    convolution weight          (2u - 1) * 0.7 * sqrt(6 / fan_in)
+    convolution weight          (2u - 1) * gain * sqrt(6 / fan_in), gain 0.7
     bias, shift of a norm       (2u - 1) * 0.1
     scale of a norm             0.5 + u
     running mean, variance      (2u - 1) * 0.1,  0.5 + u
@@ -15,7 +15,8 @@ of its tensor and on its index only:
 
 `fan_in` is the number of weights one output value sums: weights per output
 channel, and the input channels for a transposed convolution whose kernel is
-its stride. Everything is computed in float64 and rounded once to float32.
+its stride. The gain keeps signals alive and small; networks without rectifiers
+need another. Everything is computed in float64 and rounded once to float32.
 """
 
 import math
@@ -27,6 +28,7 @@ import torch.nn as nn
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 TRANSPOSED = (nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
+DEFAULT_GAIN = 0.7
 
 
 def fnv1a64(name):
@@ -63,10 +65,10 @@ def fan_in(module):
     return math.prod(module.weight.shape[1:])
 
 
-def layer_tensors(prefix, module):
+def layer_tensors(prefix, module, gain):
     """Name and value of every tensor of one layer."""
     if isinstance(module, CONVOLUTIONS + TRANSPOSED):
-        scale = 0.7 * math.sqrt(6 / fan_in(module))
+        scale = gain * math.sqrt(6 / fan_in(module))
         yield f"{prefix}.weight", symmetric(f"{prefix}.weight", module.weight.shape, scale)
     elif isinstance(module, NORMS):
         yield f"{prefix}.weight", positive(f"{prefix}.weight", module.weight.shape)
@@ -79,11 +81,11 @@ def layer_tensors(prefix, module):
         yield f"{prefix}.running_var", positive(f"{prefix}.running_var", module.running_var.shape)
 
 
-def fill(network):
+def fill(network, gain=DEFAULT_GAIN):
     """Overwrites all weights of `network`; fails when a tensor is not known to the rule."""
     state = {}
     for prefix, module in network.named_modules():
-        state.update(layer_tensors(prefix, module))
+        state.update(layer_tensors(prefix, module, gain))
     known = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
     assert known == set(state), known ^ set(state)
     network.load_state_dict(state, strict=False)

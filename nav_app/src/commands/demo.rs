@@ -15,7 +15,6 @@ use engine::segment::Progress;
 use engine::segment::metrics::{Comparison, compare};
 use engine::track::{SimulatedTracker, SimulationSettings};
 use engine::volume::LabelMap;
-use kernels::Device;
 use serde_json::json;
 
 use super::register::{predicted_tre_mm, registration_json, registration_text};
@@ -32,13 +31,13 @@ const LIVE: Duration = Duration::from_secs(3);
 /// Runs the command.
 pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
     let device = super::device(options.device)?;
-    let method = super::method(&options.model, &device)?;
+    let method = super::method(&options.model)?;
     let mut stages = Stages::new(quiet);
 
     stages.stage("read");
     let (ct_path, bone) = unpack(&options.out)?;
     let ct = io::read_ct(&ct_path, &Limits::default()).internal()?.value;
-    let case = Arc::new(segment_ct(ct, &method, &device, &mut stages)?);
+    let case = Arc::new(segment_ct(ct, &method, device.as_ref(), &mut stages)?);
     stages.stage("write");
     write_case(&case, &options.out)?;
     let agreement = compare(&case.labels, &bone).internal()?;

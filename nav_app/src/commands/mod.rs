@@ -1,13 +1,17 @@
 //! One file a command; each turns arguments into an [`Output`].
 
+mod bench;
 mod demo;
 mod doctor;
 mod export;
 mod register;
 mod segment;
 
+use std::sync::Arc;
+
 use engine::segment::{Method, Model};
-use kernels::{Cpu, Device};
+use kernels::Device;
+use kernels::device::{Choice, open};
 
 use crate::assets;
 use crate::cli::{Arguments, Command, DeviceChoice};
@@ -21,31 +25,40 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Segment(options) => segment::run(options, arguments.quiet),
         Command::Register(options) => register::run(options, arguments.quiet),
         Command::Export(options) => export::run(options),
+        Command::Bench(options) => bench::run(&options.what, arguments.quiet),
         Command::Doctor => doctor::run(),
     }
 }
 
-/// The device that was asked for.
-fn device(choice: DeviceChoice) -> Result<Cpu, Failure> {
-    if choice == DeviceChoice::Cuda {
-        let why = "this version has no CUDA kernels yet; use --device auto or cpu";
-        return Err(Failure::WrongUse(anyhow::anyhow!(why)));
+/// The device that was asked for. A GPU that fails later is replaced by the
+/// processor, and the log says so.
+fn device(choice: DeviceChoice) -> Result<Arc<dyn Device>, Failure> {
+    let choice = match choice {
+        DeviceChoice::Auto => Choice::Auto,
+        DeviceChoice::Cpu => Choice::Cpu,
+        DeviceChoice::Cuda => Choice::Cuda,
+    };
+    let report = Arc::new(|loss: &kernels::OpError| tracing::error!(%loss, "the GPU failed; the processor goes on"));
+    let opened = open(choice, report).map_err(|error| {
+        Failure::WrongUse(anyhow::anyhow!("{error}; --device auto takes the processor where there is no GPU"))
+    })?;
+    if let Some(note) = &opened.note {
+        tracing::info!(note, "no GPU");
     }
-    let device = Cpu::new();
-    tracing::info!(device = device.description(), "device");
-    Ok(device)
+    tracing::info!(device = opened.device.description(), "device");
+    Ok(opened.device)
 }
 
 /// The model that was asked for by name or file.
-fn method(name: &str, device: &Cpu) -> Result<Method, Failure> {
+fn method(name: &str) -> Result<Method, Failure> {
     match name {
         "threshold" => Ok(Method::Threshold),
         "compact-spine" => {
             let (weights, card) = (assets::COMPACT_SPINE_WEIGHTS, assets::COMPACT_SPINE_CARD);
-            Ok(Method::Network(Box::new(Model::from_bytes(device, weights, card).internal()?)))
+            Ok(Method::Network(Box::new(Model::from_bytes(weights, card).internal()?)))
         }
         file if file.ends_with(".safetensors") => {
-            Ok(Method::Network(Box::new(Model::from_file(device, file.as_ref()).bad_input()?)))
+            Ok(Method::Network(Box::new(Model::from_file(file.as_ref()).bad_input()?)))
         }
         unknown => {
             let help =

@@ -16,12 +16,12 @@ use crate::report::{Output, Stages, stage_table};
 /// Runs the command.
 pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
     let device = super::device(options.device)?;
-    let method = super::method(&options.model, &device)?;
+    let method = super::method(&options.model)?;
     let mut stages = Stages::new(quiet);
     stages.stage("read");
     let loaded = io::read_ct(&options.ct, &Limits::default()).bad_input()?;
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-    let case = segment_ct(loaded.value, &method, &device, &mut stages)?;
+    let case = segment_ct(loaded.value, &method, device.as_ref(), &mut stages)?;
     stages.stage("write");
     let files = write_case(&case, &options.out)?;
     let comparison = match &options.truth {
@@ -65,7 +65,7 @@ pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
 pub fn segment_ct(
     ct: engine::volume::Volume,
     method: &segment::Method,
-    device: &kernels::Cpu,
+    device: &dyn Device,
     progress: &mut dyn Progress,
 ) -> Result<Case, Failure> {
     segment::segment(ct, method, device, progress).map_err(|error| match error {

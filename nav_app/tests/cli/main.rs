@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod bench;
 mod dicom;
 mod files;
 mod register;
@@ -38,7 +39,7 @@ fn wrong_use_is_status_2() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["demo", "segment", "register", "export", "doctor"] {
+    for command in ["demo", "segment", "register", "export", "bench", "doctor"] {
         let output = spinenav(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains(&format!("spinenav {command}")), "{command}: {text}");
@@ -50,7 +51,7 @@ fn doctor_answers_every_check_with_its_effect() {
     let output = spinenav(&["doctor", "--json"]);
     assert!(output.status.success(), "{}", message(&output));
     let checks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    for check in ["cpu", "cuda", "vulkan", "openxr", "display"] {
+    for check in ["cpu", "cuda", "network", "vulkan", "openxr", "display"] {
         assert!(checks[check]["ok"].is_boolean() && checks[check]["found"].is_string(), "{check}: {checks}");
         assert!(!checks[check]["effect"].as_str().unwrap().is_empty(), "{check}");
     }

@@ -60,9 +60,8 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn step(&mut self, op: Op<'_>) -> Result<(), CheckpointError> {
         match op {
-            Op::Proto(version @ 2..=5) => drop(version),
+            Op::Proto(2..=5) | Op::Frame | Op::Stop => {}
             Op::Proto(version) => return Err(self.fail(format!("pickle protocol {version}; 2 to 5 are read"))),
-            Op::Frame | Op::Stop => {}
             Op::None => self.push(Value::None)?,
             Op::Bool(b) => self.push(Value::Bool(b))?,
             Op::Int(n) => self.push(Value::Int(n))?,

@@ -51,6 +51,11 @@ impl Vector for F32x8 {
         }
     }
     #[inline(always)]
+    fn prefetch<T>(self, at: *const T) {
+        // SAFETY: a prefetch never faults, whatever the address.
+        unsafe { x86::_mm_prefetch::<{ x86::_MM_HINT_T0 }>(at.cast()) }
+    }
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         // SAFETY: `self` proves AVX2.
         Self(unsafe { x86::_mm256_add_ps(self.0, other.0) })

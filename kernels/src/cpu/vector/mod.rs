@@ -25,8 +25,10 @@ mod matmul;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+#[cfg(test)]
+mod tests;
 
-pub(in crate::cpu) use element::Element;
+pub(in crate::cpu) use element::{Bf16, Element};
 pub(in crate::cpu) use isa::{Isa, Kernel};
 pub(in crate::cpu) use matmul::{BLOCK, Matmul};
 
@@ -66,6 +68,8 @@ pub(in crate::cpu) trait Vector: Copy {
     /// # Safety
     /// `to` is valid for writing `LANES` values.
     unsafe fn store_bf16(self, to: *mut u16);
+    /// Asks for the cache line at `at`, which may be any address.
+    fn prefetch<T>(self, at: *const T);
     /// Lane by lane `self + other`.
     #[must_use]
     fn add(self, other: Self) -> Self;

@@ -46,6 +46,8 @@ impl Vector for F32x4 {
         }
     }
     #[inline(always)]
+    fn prefetch<T>(self, _: *const T) {}
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         // SAFETY: `self` proves NEON.
         Self(unsafe { arm::vaddq_f32(self.0, other.0) })

@@ -1,6 +1,6 @@
 //! Sixteen lanes in an array: what the compiler makes of it.
 
-use super::{Matmul, Vector};
+use super::{Bf16, Element, Matmul, Vector};
 
 /// A whole block.
 #[derive(Debug, Clone, Copy)]
@@ -40,14 +40,15 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn load_bf16(self, from: *const u16) -> Self {
         // SAFETY: 16 readable values (caller; test `bf16_rounds_alike`).
-        Self(unsafe { from.cast::<[u16; 16]>().read_unaligned() }.map(|half| f32::from_bits(u32::from(half) << 16)))
+        Self(unsafe { from.cast::<[u16; 16]>().read_unaligned() }.map(|half| Bf16(half).to_f32()))
     }
     #[inline(always)]
     unsafe fn store_bf16(self, to: *mut u16) {
-        let round = |bits: u32| (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16;
         // SAFETY: 16 writable values (caller; test `bf16_rounds_alike`).
-        unsafe { to.cast::<[u16; 16]>().write_unaligned(self.0.map(|value| round(value.to_bits()))) }
+        unsafe { to.cast::<[u16; 16]>().write_unaligned(self.0.map(|value| Bf16::from_f32(value).0)) }
     }
+    #[inline(always)]
+    fn prefetch<T>(self, _: *const T) {}
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)

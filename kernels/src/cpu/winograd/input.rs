@@ -21,6 +21,10 @@ pub(super) struct Run {
     pub slot: usize,
 }
 
+/// Rows between asking for one and loading it: memory answers in the time of
+/// two, and rows are too short for the processor to guess.
+const AHEAD: usize = 2;
+
 /// Transforms a run of tiles of input block `index`.
 pub(super) fn transform<E: Element>(isa: Isa, sizes: &Sizes, block: &InputBlock<'_, E>, index: usize, run: Run, work: &mut Work) {
     let tile = sizes.tile;
@@ -33,11 +37,15 @@ pub(super) fn transform<E: Element>(isa: Isa, sizes: &Sizes, block: &InputBlock<
     // Rows of one y at all z, then all products along z.
     let (rows, rest) = work.rows.split_at_mut(nz.max(ny) * row);
     let planes = &mut rest[..nz * ny * row];
+    let source = |index: usize| {
+        let (y, z) = (index / nz, index % nz);
+        sizes.row(block.voxels, start(0) + z as isize, start(1) + y as isize)
+    };
     for y in 0..ny {
         for z in 0..nz {
             let to = &mut rows[z * row..][..row];
-            let voxels = sizes.row(block.voxels, start(0) + z as isize, start(1) + y as isize);
-            fetch(isa, block, voxels, start(2), to);
+            let index = y * nz + z;
+            fetch(isa, block, source(index), source(index + AHEAD), start(2), to);
         }
         along(isa, mz, rows, row, &mut planes[y * row..], ny * row, row);
     }
@@ -51,8 +59,11 @@ pub(super) fn transform<E: Element>(isa: Isa, sizes: &Sizes, block: &InputBlock<
     }
 }
 
-/// Loads one row with its zeros.
-fn fetch<E: Element>(isa: Isa, block: &InputBlock<'_, E>, voxels: Option<&[Lanes<E>]>, start: isize, to: &mut [f32]) {
+/// A row of an input block, if it is inside the volume.
+type Row<'a, E> = Option<&'a [Lanes<E>]>;
+
+/// Loads one row with its zeros, and asks for one that comes `later`.
+fn fetch<E: Element>(isa: Isa, block: &InputBlock<'_, E>, voxels: Row<'_, E>, later: Row<'_, E>, start: isize, to: &mut [f32]) {
     let Some(voxels) = voxels else { return to.fill(0.0) };
     let width = to.len() / BLOCK;
     let before = (-start).max(0) as usize;
@@ -61,11 +72,13 @@ fn fetch<E: Element>(isa: Isa, block: &InputBlock<'_, E>, voxels: Option<&[Lanes
     to[..before * BLOCK].fill(0.0);
     to[(before + inside) * BLOCK..].fill(0.0);
     let to = &mut to[before * BLOCK..][..inside * BLOCK];
-    isa.run(Fetch { voxels: &voxels[first..][..inside], block, to });
+    let later = &later.unwrap_or(voxels)[first..][..inside];
+    isa.run(Fetch { voxels: &voxels[first..][..inside], later, block, to });
 }
 
 struct Fetch<'a, E> {
     voxels: &'a [Lanes<E>],
+    later: &'a [Lanes<E>],
     block: &'a InputBlock<'a, E>,
     to: &'a mut [f32],
 }
@@ -85,6 +98,9 @@ impl<E: Element> Kernel for Fetch<'_, E> {
                 let scale = v.load(self.block.scale.as_ptr().add(part));
                 let shift = v.load(self.block.shift.as_ptr().add(part));
                 for voxel in 0..self.voxels.len() {
+                    if part == 0 {
+                        v.prefetch(self.later.as_ptr().wrapping_add(voxel));
+                    }
                     let value = E::read(v, from.add(voxel * BLOCK + part)).mul_add(scale, shift);
                     value.max(value.mul(slope)).store(to.add(voxel * BLOCK + part));
                 }

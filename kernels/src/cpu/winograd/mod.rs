@@ -10,13 +10,19 @@
 //! threads. Does not promise the bits of the direct convolution: the largest
 //! difference is about 5e-6 of the largest output.
 //!
-//! Called by the executor: [`applies`] and [`pays`] say when, [`Winograd`]
-//! holds the weights, [`Sizes`] cuts the volume, [`Task::run`] computes one
-//! batch for some output panels.
+//! Called by the executor, in this order:
+//! 1. [`applies`] says whether a layer has the right shape;
+//! 2. [`Tile::choose`] and [`pays`], when the size of the volume is known,
+//!    choose the tile, or the direct sum;
+//! 3. [`Winograd::new`] packs the weights for this tile (again only when
+//!    another size wants another tile);
+//! 4. [`Sizes::new`] cuts the volume, [`Sizes::panel_groups`] says how the
+//!    output panels are shared out when the volume alone has too few batches;
+//! 5. [`Task::run`] computes one batch for some output panels, with one
+//!    [`Work`] per thread that is kept between calls.
 #![allow(unsafe_code)]
 
 mod input;
-mod moments;
 mod output;
 mod product;
 mod sizes;
@@ -27,7 +33,6 @@ mod tile;
 mod transform;
 mod weights;
 
-pub(in crate::cpu) use moments::Moments;
 pub(in crate::cpu) use sizes::{Sizes, Work};
 pub(in crate::cpu) use task::Task;
 pub(in crate::cpu) use tile::{Tile, applies, pays};

@@ -1,12 +1,11 @@
 //! From products back to voxels, and out.
 
-use super::moments::Moments;
 use super::sizes::Sizes;
 use super::transform::{Axis, Four, One, Two};
 use super::weights::Line;
 use crate::cpu::blocks::OutputBlocks;
-use crate::cpu::element::Lanes;
 use crate::cpu::vector::{BLOCK, Element, Isa, Kernel, Vector};
+use crate::cpu::statistics::Moments;
 use crate::graph::Activation;
 
 /// Products of a plane of points, at most 6 x 6.
@@ -106,32 +105,44 @@ impl<A: Axis, E: Element> Kernel for FinishAlong<'_, A, E> {
         let Finish { sizes, origin, planes, bias, activation, output, panel, moments } = self.tile;
         let [_, height, width] = sizes.tile.outputs;
         let size = height * width * BLOCK;
-        assert!(planes.len() >= A::INPUTS * size);
+        assert!(planes.len() >= A::INPUTS * size && output.dims() == sizes.dims);
         let inside: [usize; 3] = std::array::from_fn(|a| sizes.tile.outputs[a].min(sizes.dims[a] - origin[a]));
+        let whole = inside == sizes.tile.outputs;
+        let corner: *mut E = output.voxel(panel, sizes.index(origin)).cast();
+        let slice = sizes.dims[1] * sizes.dims[2] * BLOCK;
         let slope = activation.slope().map(|slope| v.splat(slope));
-        for part in (0..BLOCK).step_by(V::LANES) {
-            // SAFETY: a line has 16 floats.
-            let bias = unsafe { v.load(bias.0.as_ptr().add(part)) };
-            let (mut sum, mut squares) = (v.splat(0.0), v.splat(0.0));
-            for y in 0..inside[1] {
-                for x in 0..inside[2] {
-                    // SAFETY: below `size` floats of each plane (assert).
-                    let from = unsafe { planes.as_ptr().add((y * width + x) * BLOCK + part) };
-                    let mut column = [v; 4];
+        let mut sums = [[v.splat(0.0); 2]; 4];
+        for y in 0..inside[1] {
+            for x in 0..inside[2] {
+                for (part, [sum, squares]) in (0..BLOCK).step_by(V::LANES).zip(&mut sums) {
+                    // SAFETY: below `size` floats of each plane (assert), inside
+                    // a line of bias, and inside the output because the corner
+                    // is and `inside` ends with it (test
+                    // `volumes_of_any_size_end_where_they_should`).
+                    let (from, bias, to) = unsafe {
+                        let to = corner.add((y * sizes.dims[2] + x) * BLOCK + part);
+                        (planes.as_ptr().add((y * width + x) * BLOCK + part), v.load(bias.0.as_ptr().add(part)), to)
+                    };
                     // SAFETY: as above.
-                    A::output(|z| unsafe { v.load(from.add(z * size)) }, |z, value| column[z] = value);
-                    for (z, value) in column.iter().enumerate().take(inside[0].min(A::OUTPUTS)) {
-                        let value = activate(value.add(bias), slope, activation);
-                        sum = sum.add(value);
-                        squares = value.mul_add(value, squares);
-                        let voxel = sizes.index([origin[0] + z, origin[1] + y, origin[2] + x]);
-                        // SAFETY: this task alone writes the voxels of its
-                        // tiles (test `any_split_gives_the_same_bits`).
-                        unsafe { E::write(value, output.voxel(panel, voxel).cast::<E>().add(part)) };
+                    let get = |z: usize| unsafe { v.load(from.add(z * size)) };
+                    let mut column = [v; 4];
+                    A::output(get, |z, value| column[z] = value);
+                    for (z, value) in column.into_iter().enumerate().take(A::OUTPUTS) {
+                        if whole || z < inside[0] {
+                            let value = activate(value.add(bias), slope, activation);
+                            *sum = sum.add(value);
+                            *squares = value.mul_add(value, *squares);
+                            // SAFETY: as above; this task alone writes the voxels
+                            // of its tiles (test `any_split_gives_the_same_bits`).
+                            unsafe { E::write(value, to.add(z * slice)) };
+                        }
                     }
                 }
             }
-            moments.add(part, sum, squares);
+        }
+        for (part, [sum, squares]) in (0..BLOCK).step_by(V::LANES).zip(sums) {
+            add(&mut moments.sum[part..], sum);
+            add(&mut moments.squares[part..], squares);
         }
     }
 }
@@ -150,5 +161,16 @@ fn activate<V: Vector>(value: V, slope: Option<V>, activation: Activation) -> V 
             *lane = activation.apply(*lane);
         }
         value.load(lanes.as_ptr())
+    }
+}
+
+/// Adds the f32 sums of one tile (at most 64 values) to f64 sums.
+#[inline(always)]
+fn add<V: Vector>(sums: &mut [f64], tile: V) {
+    let mut lanes = [0.0; BLOCK];
+    // SAFETY: a vector has at most 16 lanes.
+    unsafe { tile.store(lanes.as_mut_ptr()) };
+    for (sum, &lane) in sums.iter_mut().zip(&lanes[..V::LANES]) {
+        *sum += f64::from(lane);
     }
 }

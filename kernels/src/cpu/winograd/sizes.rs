@@ -14,6 +14,8 @@ pub(in crate::cpu) struct Sizes {
     pub(super) counts: [usize; 3],
     /// Stored input channels.
     pub(super) depth: usize,
+    /// Blocks of output channels.
+    pub(super) panels: usize,
     /// Tiles the matrix product takes at once.
     pub(super) group: usize,
     /// Tiles of a batch.
@@ -23,9 +25,9 @@ pub(in crate::cpu) struct Sizes {
 /// Tiles of one run at most: their rows stay in the first two caches.
 const RUN: usize = 8;
 
-/// Bytes of transformed inputs of a batch that leave room in a second-level
-/// cache of 512 KB for weights and products.
-const BATCH_BYTES: usize = 256 * 1024;
+/// Tiles of a batch: enough for every weight loaded to serve many tiles, and
+/// few enough for the memory of a batch to stay in the second-level cache.
+const TILES: usize = 24;
 
 impl Sizes {
     /// The cut of `layer` on a volume of `dims`; `rows` is
@@ -34,10 +36,27 @@ impl Sizes {
         let tile = layer.tile;
         let counts = tile.counts(dims);
         let all: usize = counts.iter().product();
-        let group_bytes = tile.points() * layer.depth * rows * 4;
-        let least = 24_usize.div_ceil(rows);
-        let groups = (BATCH_BYTES / group_bytes.max(1)).clamp(least, 2 * least).min(all.div_ceil(rows)).max(1);
-        Self { tile, dims, counts, depth: layer.depth, group: rows, batch: groups * rows }
+        // As many batches as give each about TILES tiles, all of one length.
+        let batches = (all + TILES / 2) / TILES;
+        let batch = all.div_ceil(batches.max(1)).div_ceil(rows).max(1) * rows;
+        Self { tile, dims, counts, depth: layer.depth, panels: layer.panels, group: rows, batch }
+    }
+
+    /// Into how many tasks the output panels of a batch should be split, each
+    /// transforming the input anew, for `threads` threads to be busy.
+    pub fn panel_groups(&self, threads: usize) -> usize {
+        let blocks = self.depth.div_ceil(BLOCK);
+        // Measured: one input transform costs as much as a third of a product.
+        let cost = |groups: usize| {
+            let turns = (self.batches() * groups).div_ceil(threads.max(1));
+            turns * (7 * blocks + self.panels.div_ceil(groups) * (19 * blocks + 7))
+        };
+        (1..=self.panels).min_by_key(|&groups| cost(groups)).unwrap_or(1)
+    }
+
+    /// Tiles of a batch; the last one may have fewer.
+    pub fn batch(&self) -> usize {
+        self.batch
     }
 
     /// Number of batches.

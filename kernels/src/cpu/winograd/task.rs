@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::input::{Run, transform};
-use super::moments::Moments;
 use super::output::{Finish, planes};
 use super::product::Products;
 use super::sizes::{Sizes, Work};
 use super::weights::Winograd;
 use crate::cpu::blocks::{InputBlocks, OutputBlocks, Shared};
+use crate::cpu::statistics::Moments;
 use crate::cpu::vector::{Element, Isa};
 
 /// A layer at work.

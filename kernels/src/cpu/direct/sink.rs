@@ -1,0 +1,50 @@
+//! Where finished sums go.
+
+use super::layer::PanelTarget;
+use crate::cpu::blocks::{OutputBlocks, Shared};
+use crate::cpu::element::{Element, Lanes};
+use crate::program::BLOCK;
+
+/// Takes the 16 results of one position.
+pub(in crate::cpu) trait Sink: Sync {
+    /// `voxel` is the output voxel of the position's first corner.
+    ///
+    /// # Safety
+    /// No other thread writes this voxel of this panel meanwhile.
+    unsafe fn put(&self, target: PanelTarget, voxel: usize, values: [f32; BLOCK]);
+}
+
+/// Blocks of channels.
+#[derive(Debug)]
+pub(in crate::cpu) struct BlockSink<'a, E>(pub OutputBlocks<'a, E>);
+
+impl<E: Element> Sink for BlockSink<'_, E> {
+    #[inline(always)]
+    unsafe fn put(&self, target: PanelTarget, voxel: usize, values: [f32; BLOCK]) {
+        let [_, height, width] = self.0.dims();
+        let [z, y, x] = target.shift;
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.0.set(target.block, voxel + (z * height + y) * width + x, Lanes::narrow(values)) }
+    }
+}
+
+/// Planar f32 channels: a network output.
+#[derive(Debug)]
+pub(in crate::cpu) struct PlanarSink<'a> {
+    /// `[channel][voxel]`.
+    pub values: Shared<'a, f32>,
+    /// Values per channel.
+    pub voxels: usize,
+}
+
+impl Sink for PlanarSink<'_> {
+    #[inline(always)]
+    unsafe fn put(&self, target: PanelTarget, voxel: usize, values: [f32; BLOCK]) {
+        let first = target.block * BLOCK;
+        let channels = (self.values.len() / self.voxels).saturating_sub(first).min(BLOCK);
+        for (lane, value) in values.into_iter().enumerate().take(channels) {
+            // SAFETY: the caller's promise, passed on.
+            unsafe { self.values.set((first + lane) * self.voxels + voxel, value) }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Volumes and label maps on the GPU.
+#![allow(unsafe_code)]
+
+use super::buffer::{Buffer, each, grid_error, launch, narrow, parameters, voxel_count};
+use crate::cuda::Cuda;
+use crate::error::OpError;
+use crate::grid::{check_len, check_setting};
+
+/// A scalar field (HU, a probability) of dimensions `[z, y, x]` on the GPU.
+#[derive(Debug)]
+pub struct DeviceVolume {
+    pub(super) values: Buffer<f32>,
+    pub(super) dims: [usize; 3],
+}
+
+/// A label map or a mask (0 and 1) of dimensions `[z, y, x]` on the GPU.
+#[derive(Debug)]
+pub struct DeviceLabels {
+    pub(super) values: Buffer<u8>,
+    pub(super) dims: [usize; 3],
+}
+
+parameters! { struct ConvertStoredHuParameters { stored: u64, hu: u64, voxels: u32 } }
+parameters! { struct MaskAboveParameters { field: u64, mask: u64, voxels: u32, level: f32 } }
+parameters! { struct LabelParameters { labels: u64, result: u64, voxels: u32, wanted: u32 } }
+
+impl Cuda {
+    /// Copies a volume to the GPU; `dims` are `[z, y, x]`.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] for a length that does not fit, an empty grid, 2^31
+    /// voxels or more, and a GPU without memory.
+    ///
+    /// Cost: 4 bytes a voxel over the bus; [`Cuda::upload_stored_hu`] needs 2.
+    pub fn upload_volume(&self, values: &[f32], dims: [usize; 3]) -> Result<DeviceVolume, OpError> {
+        checked_len("upload_volume", dims, values.len())?;
+        Ok(DeviceVolume { values: Buffer::upload(&self.driver, values)?, dims })
+    }
+
+    /// The same from stored Hounsfield units.
+    ///
+    /// # Errors
+    /// As [`Cuda::upload_volume`].
+    pub fn upload_stored_hu(&self, stored: &[i16], dims: [usize; 3]) -> Result<DeviceVolume, OpError> {
+        let voxels = checked_len("upload_stored_hu", dims, stored.len())?;
+        let stored = Buffer::upload(&self.driver, stored)?;
+        let hu = Buffer::new(&self.driver, voxels)?;
+        let parameters =
+            ConvertStoredHuParameters { stored: stored.address(), hu: hu.address(), voxels: narrow(voxels) };
+        // SAFETY: both buffers hold `voxels` values; watched by
+        // `cuda_volume::stored_units_and_masks`.
+        unsafe { launch(&self.driver, "convert_stored_hu", each(voxels), &parameters)? };
+        Ok(DeviceVolume { values: hu, dims })
+    }
+
+    /// Copies labels or a mask to the GPU; `dims` are `[z, y, x]`.
+    ///
+    /// # Errors
+    /// As [`Cuda::upload_volume`].
+    pub fn upload_labels(&self, labels: &[u8], dims: [usize; 3]) -> Result<DeviceLabels, OpError> {
+        checked_len("upload_labels", dims, labels.len())?;
+        Ok(DeviceLabels { values: Buffer::upload(&self.driver, labels)?, dims })
+    }
+}
+
+fn checked_len(operation: &'static str, dims: [usize; 3], given: usize) -> Result<usize, OpError> {
+    voxel_count(operation, dims)?;
+    check_len(operation, dims, given).map_err(grid_error)
+}
+
+impl DeviceVolume {
+    /// `[z, y, x]`.
+    #[must_use]
+    pub const fn dims(&self) -> [usize; 3] {
+        self.dims
+    }
+
+    pub(super) const fn voxels(&self) -> usize {
+        self.dims[0] * self.dims[1] * self.dims[2]
+    }
+
+    /// Brings the values back; waits until they are computed.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when anything queued before failed.
+    pub fn download(&self) -> Result<Vec<f32>, OpError> {
+        self.values.download()
+    }
+
+    /// The mask of voxels above `level` (bone in HU, say); NaN is not above.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] for a level that is not finite.
+    pub fn above(&self, level: f32) -> Result<DeviceLabels, OpError> {
+        check_setting("above", "level", f64::from(level), true, "finite").map_err(grid_error)?;
+        let mask = Buffer::new(self.values.driver(), self.voxels())?;
+        let parameters = MaskAboveParameters {
+            field: self.values.address(),
+            mask: mask.address(),
+            voxels: narrow(self.voxels()),
+            level,
+        };
+        // SAFETY: both buffers hold `voxels` values; watched by
+        // `cuda_volume::stored_units_and_masks`.
+        unsafe { launch(self.values.driver(), "mask_above", each(self.voxels()), &parameters)? };
+        Ok(DeviceLabels { values: mask, dims: self.dims })
+    }
+}
+
+impl DeviceLabels {
+    /// `[z, y, x]`.
+    #[must_use]
+    pub const fn dims(&self) -> [usize; 3] {
+        self.dims
+    }
+
+    pub(super) const fn voxels(&self) -> usize {
+        self.dims[0] * self.dims[1] * self.dims[2]
+    }
+
+    /// Brings the labels back; waits until they are computed.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when anything queued before failed.
+    pub fn download(&self) -> Result<Vec<u8>, OpError> {
+        self.values.download()
+    }
+
+    /// The mask of one label.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when the GPU has no memory left.
+    pub fn mask_of(&self, label: u8) -> Result<DeviceLabels, OpError> {
+        let mask = Buffer::new(self.values.driver(), self.voxels())?;
+        self.select("mask_of_label", mask.address(), label)?;
+        Ok(DeviceLabels { values: mask, dims: self.dims })
+    }
+
+    /// 1.0 where the label is, 0.0 elsewhere: to smooth, and to cut at 0.5.
+    ///
+    /// # Errors
+    /// As [`DeviceLabels::mask_of`].
+    pub fn field_of(&self, label: u8) -> Result<DeviceVolume, OpError> {
+        let field = Buffer::new(self.values.driver(), self.voxels())?;
+        self.select("field_of_label", field.address(), label)?;
+        Ok(DeviceVolume { values: field, dims: self.dims })
+    }
+
+    fn select(&self, kernel: &'static str, result: u64, label: u8) -> Result<(), OpError> {
+        let voxels = narrow(self.voxels());
+        let parameters = LabelParameters { labels: self.values.address(), result, voxels, wanted: u32::from(label) };
+        // SAFETY: both buffers hold `voxels` values, `result` of the kernel's
+        // type; watched by `cuda_volume::stored_units_and_masks`.
+        unsafe { launch(self.values.driver(), kernel, each(self.voxels()), &parameters) }
+    }
+}

@@ -1,0 +1,82 @@
+//! Volumes on the GPU against the CPU functions of the crate, and against the
+//! engine's rules where the CPU function is there.
+//!
+//! With the feature `cuda-emulator` the kernels run on a CPU model of the GPU,
+//! under two orders of the threads; with `cuda-device` alone on a GPU, and
+//! not at all without one.
+#![cfg(feature = "cuda-device")]
+
+mod components;
+mod grids;
+mod marching;
+mod points;
+mod radiograph;
+mod sliding;
+mod surface;
+
+use std::sync::{Mutex, PoisonError};
+
+use kernels::Cuda;
+
+/// One test at a time: the order of the threads is set for the process.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs `test` on every device and order of threads there is.
+fn on_every_device(test: impl Fn(&Cuda)) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for schedule in schedules() {
+        set_schedule(schedule);
+        match Cuda::open() {
+            Ok(cuda) => test(&cuda),
+            Err(error) if cfg!(feature = "cuda-emulator") => panic!("the emulator must open: {error}"),
+            Err(error) => println!("skipped: {error}"),
+        }
+    }
+    set_schedule(0);
+}
+
+#[cfg(feature = "cuda-emulator")]
+fn schedules() -> std::ops::Range<u32> {
+    0..2
+}
+
+#[cfg(not(feature = "cuda-emulator"))]
+fn schedules() -> std::ops::Range<u32> {
+    0..1
+}
+
+#[cfg(feature = "cuda-emulator")]
+#[allow(unsafe_code)]
+fn set_schedule(schedule: u32) {
+    unsafe extern "C" {
+        fn emulator_schedule(schedule: u32);
+    }
+    // SAFETY: sets a number of the emulator, which this test is linked to.
+    unsafe { emulator_schedule(schedule) }
+}
+
+#[cfg(not(feature = "cuda-emulator"))]
+fn set_schedule(_: u32) {}
+
+/// Numbers in `[0, 1)`, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1_u64 << 24) as f32
+    }
+
+    fn values(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
+        (0..count).map(|_| low + (high - low) * self.next()).collect()
+    }
+}
+
+#[track_caller]
+fn assert_close(got: &[f32], want: &[f32], tolerance: f32) {
+    assert_eq!(got.len(), want.len());
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        let is_close = (g - w).abs() <= tolerance || g == w || (g.is_nan() && w.is_nan());
+        assert!(is_close, "value {i}: {g} instead of {w}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Digitally reconstructed radiographs.
+
+use kernels::cuda::volume::XrayCamera;
+
+use crate::on_every_device;
+
+const DIMS: [usize; 3] = [10, 12, 20];
+/// Rays along y, nearly parallel: the source is far away.
+const CAMERA: XrayCamera = XrayCamera {
+    source: [9.5, -1e5, 4.5],
+    corner: [-2.0, 30.0, -2.0],
+    column: [1.0, 0.0, 0.0],
+    row: [0.0, 0.0, 1.0],
+    voxel_mm: [0.5, 0.5, 2.0],
+    step_mm: 0.1,
+};
+
+/// Registration to fluoroscopy compares these numbers with an X-ray's.
+#[test]
+fn a_radiograph_adds_up_what_lies_on_its_rays() {
+    // Water, with a wedge of bone that grows along x: linear, so that
+    // trilinear samples are exact.
+    let field: Vec<f32> = (0..10 * 12 * 20).map(|i| (i % 20) as f32 * 50.0).collect();
+    on_every_device(|cuda| {
+        let volume = cuda.upload_volume(&field, DIMS).unwrap();
+        let image = volume.radiograph(&CAMERA, [14, 25]).unwrap();
+        for (i, got) in image.iter().enumerate() {
+            let (x, z) = ((i % 25) as f32 - 2.0, (i / 25) as f32 - 2.0);
+            let is_in = (0.0..=19.0).contains(&x) && (0.0..=9.0).contains(&z);
+            // From y = 0 to 11, half a millimetre a voxel.
+            let want = if is_in { 5.5 * (1.0 + x * 0.05) } else { 0.0 };
+            let is_edge = [0.0, 19.0].contains(&x) || [0.0, 9.0].contains(&z);
+            assert!((got - want).abs() < 0.01 || (is_edge && *got == 0.0), "{x} {z}: {got} instead of {want}");
+        }
+    });
+}
+
+#[test]
+fn air_and_rays_that_miss_add_nothing() {
+    on_every_device(|cuda| {
+        let air = cuda.upload_volume(&[-1500.0; 2400], DIMS).unwrap();
+        assert!(air.radiograph(&CAMERA, [3, 3]).unwrap().iter().all(|v| *v == 0.0));
+        let water = cuda.upload_volume(&[0.0; 2400], DIMS).unwrap();
+        let beside = XrayCamera { corner: [100.0, 30.0, 4.0], source: [100.0, -50.0, 4.0], ..CAMERA };
+        assert!(water.radiograph(&beside, [3, 3]).unwrap().iter().all(|v| *v == 0.0));
+        assert!(water.radiograph(&XrayCamera { step_mm: 0.0, ..CAMERA }, [3, 3]).is_err());
+        assert!(water.radiograph(&XrayCamera { source: [f32::NAN; 3], ..CAMERA }, [3, 3]).is_err());
+        assert!(water.radiograph(&CAMERA, [0, 3]).is_err());
+    });
+}

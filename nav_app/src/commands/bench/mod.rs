@@ -1,0 +1,96 @@
+//! `bench`: measures this machine. `bench segment` times the networks.
+//!
+//! Every side, ours too, runs in a process of its own and is driven through
+//! the same lines ([`runner`]), so that memory is measured in one way and the
+//! sides can take turns within the same seconds.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`cases`] | which networks at which sizes |
+//! | [`worker`] | our side: one network in one process |
+//! | [`runner`] | the driving end of a side: start, run, memory, result |
+//! | [`peers`] | the other runtimes, by `scripts/bench_peers.py` |
+//! | [`rounds`] | warm-up, turns, percentiles |
+//! | [`results`], [`html`] | what comes out, for machines and people |
+
+mod cases;
+mod html;
+mod machine;
+mod peers;
+mod progress;
+mod results;
+mod rounds;
+mod runner;
+mod work;
+mod worker;
+
+use kernels::roofline::Roofline;
+
+use crate::cli::{Bench, BenchSegmentArguments};
+use crate::failure::{Blame, Failure};
+use crate::report::Output;
+use cases::Case;
+use machine::Machine;
+use peers::Peers;
+use progress::Progress;
+use results::Results;
+use runner::{Runner, Start};
+
+/// Runs the command.
+pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
+    match what {
+        Bench::Segment(options) => segment(options, quiet),
+        Bench::NetworkWorker(options) => worker::run(options).internal().map(|()| Output {
+            json: serde_json::Value::Null,
+            text: String::new(),
+            is_refused: false,
+        }),
+    }
+}
+
+fn segment(options: &BenchSegmentArguments, quiet: bool) -> Result<Output, Failure> {
+    let cases = cases::choose(&options.networks, &options.sizes).map_err(Failure::WrongUse)?;
+    let machine = Machine::this(options.threads);
+    let peers = options.peers.as_deref().map(|python| Peers::new(python, options, machine.threads)).transpose()?;
+    let mut progress = Progress::new(cases.len() * (options.rounds as usize + 1), quiet);
+    progress.step("roofline");
+    let roof = Roofline::measure(machine.threads).internal()?;
+    let mut results = Results::new(machine, roof);
+    for case in &cases {
+        measure(case, options, peers.as_ref(), &mut results, &mut progress)?;
+    }
+    progress.finish();
+    if let Some(file) = &options.report {
+        let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
+        std::fs::write(file, html::page(&results)).map_err(described).bad_input()?;
+    }
+    Ok(Output { json: results.json(), text: results.text(), is_refused: false })
+}
+
+/// All sides of one network at one size.
+fn measure(
+    case: &Case,
+    options: &BenchSegmentArguments,
+    peers: Option<&Peers>,
+    results: &mut Results,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    progress.step(&format!("{case} load"));
+    let ours = match worker::start(case, options, results.machine.threads).internal()? {
+        Start::Ready(runner) => runner,
+        Start::Refused(reason) => return Err(Failure::BadInput(anyhow::anyhow!("{case}: {reason}"))),
+    };
+    let is_on_gpu = ours.ready.device.as_deref().is_some_and(|device| device.contains("CUDA"));
+    let mut sides: Vec<Runner> = vec![*ours];
+    if let Some(peers) = peers {
+        for start in peers.start(case, is_on_gpu) {
+            match start {
+                Start::Ready(runner) => sides.push(*runner),
+                Start::Refused(reason) => results.note(reason),
+            }
+        }
+    }
+    let turns = |round: usize| progress.step(&format!("{case} round {round}"));
+    results.add(case, &rounds::measure(&mut sides, options.rounds as usize, turns).internal()?);
+    Ok(())
+}
