@@ -2,8 +2,13 @@
 //! names PyTorch gave them) and `NAME.json`, its card: the network as a graph
 //! and everything that is done before and after it.
 
+use std::path::Path;
+
 use kernels::graph::Graph;
 use serde::{Deserialize, Serialize};
+
+use super::error::NnunetError;
+use super::json::read_json;
 
 /// What [`NnunetCard::kind`] must say.
 pub const KIND: &str = "nnunet-v2";
@@ -146,6 +151,16 @@ pub struct NnunetCard {
 }
 
 impl NnunetCard {
+    /// Reads and checks `NAME.json`.
+    ///
+    /// # Errors
+    /// [`NnunetError`] naming the file and what is wrong.
+    pub fn from_file(path: &Path) -> Result<Self, NnunetError> {
+        let card: Self = read_json(path, "a model is NAME.safetensors with its card NAME.json beside it")?;
+        card.check().map_err(|what| NnunetError::Content { path: path.to_owned(), what })?;
+        Ok(card)
+    }
+
     /// Refuses what an importer would never write, so that a card edited by
     /// hand cannot lead astray.
     ///
@@ -174,7 +189,9 @@ impl NnunetCard {
             if let Resampling::Spline { order, order_z, .. } = resampling
                 && (![0, 1, 3].contains(&order) || order_z > 1)
             {
-                return Err(format!("resampling of order {order} and order_z {order_z}; 0, 1, 3 and 0, 1 are supported"));
+                return Err(format!(
+                    "resampling of order {order} and order_z {order_z}; 0, 1, 3 and 0, 1 are supported"
+                ));
             }
         }
         if matches!(p.logit_resampling, Resampling::Spline { order: 3, .. }) {
@@ -196,7 +213,10 @@ impl NnunetCard {
             outputs => return Err(format!("the graph has {} outputs, not 1", outputs.len())),
         };
         if !is_gapless || self.labels.len() < 2 || self.labels.len() != channels {
-            return Err(format!("{} labels for a network of {channels} classes, or numbers with gaps", self.labels.len()));
+            return Err(format!(
+                "{} labels for a network of {channels} classes, or numbers with gaps",
+                self.labels.len()
+            ));
         }
         Ok(())
     }

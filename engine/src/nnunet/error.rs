@@ -22,7 +22,7 @@ pub enum NnunetError {
         advice: &'static str,
     },
     /// A file is not JSON of the expected form.
-    #[error("{}: {source}; is it the file nnU-Net wrote?", path.display())]
+    #[error("{}: {source}", path.display())]
     Json {
         /// The file.
         path: PathBuf,

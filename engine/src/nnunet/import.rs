@@ -2,24 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use kernels::graph::Graph;
 use kernels::{Program, Weights};
-use serde::de::DeserializeOwned;
 
 use super::card::{Axes, KIND, NnunetCard, Normalization, Preprocessing, Source};
 use super::error::NnunetError;
+use super::json::read_json;
 use super::network;
 use super::plans::{Block, Configuration, Dataset, Plans};
 use super::torch::Checkpoint;
 
-/// Largest JSON file read, bytes.
-const MAX_JSON: u64 = 64 << 20;
 /// What a model folder is, for messages.
 const FOLDER: &str =
-    "a model folder is DATASET/TRAINER__PLANS__CONFIGURATION and holds plans.json, dataset.json and fold_0, fold_1, ..";
+    "a model folder is TRAINER__PLANS__CONFIGURATION and holds plans.json, dataset.json and fold_0, fold_1, ..";
 
 /// What to import from a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,8 +49,8 @@ pub struct Imported {
 pub fn import(folder: &Path, settings: &ImportSettings) -> Result<Imported, NnunetError> {
     let plans_path = folder.join("plans.json");
     let dataset_path = folder.join("dataset.json");
-    let plans: Plans = read_json(&plans_path)?;
-    let dataset: Dataset = read_json(&dataset_path)?;
+    let plans: Plans = read_json(&plans_path, FOLDER)?;
+    let dataset: Dataset = read_json(&dataset_path, FOLDER)?;
     let in_plans = |what: String| NnunetError::Content { path: plans_path.clone(), what };
     let in_dataset = |what: String| NnunetError::Content { path: dataset_path.clone(), what };
     plans.check().map_err(in_plans)?;
@@ -81,7 +79,12 @@ pub fn import(folder: &Path, settings: &ImportSettings) -> Result<Imported, Nnun
         data_resampling: configuration.data_resampling,
         logit_resampling: configuration.logit_resampling,
         // The axes of a 2-D network are the last two of ours.
-        mirror_axes: checkpoint.mirror_axes.iter().map(|a| a + 3 - configuration.dimensions).filter(|a| *a < 3).collect(),
+        mirror_axes: checkpoint
+            .mirror_axes
+            .iter()
+            .map(|a| a + 3 - configuration.dimensions)
+            .filter(|a| *a < 3)
+            .collect(),
     };
     let graph = network::build(&configuration.architecture, labels.len())?;
     let weights = take_weights(&mut checkpoint, &graph, configuration.dimensions, &path)?;
@@ -118,8 +121,12 @@ impl Imported {
     /// # Errors
     /// [`NnunetError::Write`].
     pub fn write(&self, folder: &Path) -> Result<[PathBuf; 2], NnunetError> {
-        let stem: String =
-            self.card.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+        let stem: String = self
+            .card
+            .name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
+            .collect();
         let stem = stem.trim_start_matches('.').chars().take(120).collect::<String>();
         let paths = ["safetensors", "json"].map(|ending| folder.join(format!("{stem}.{ending}")));
         std::fs::create_dir_all(folder).map_err(|source| NnunetError::Write { path: folder.to_owned(), source })?;
@@ -141,18 +148,6 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         file.sync_all()
     });
     written.and_then(|()| std::fs::rename(&part, path)).inspect_err(|_| drop(std::fs::remove_file(&part)))
-}
-
-/// Reads a JSON file of reasonable size.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, NnunetError> {
-    let fail = |source| NnunetError::Read { path: path.to_owned(), source, advice: FOLDER };
-    let mut text = Vec::new();
-    File::open(path).map_err(fail)?.take(MAX_JSON + 1).read_to_end(&mut text).map_err(fail)?;
-    if text.len() as u64 > MAX_JSON {
-        let what = format!("it has more than {MAX_JSON} bytes; is it the file nnU-Net wrote?");
-        return Err(NnunetError::Content { path: path.to_owned(), what });
-    }
-    serde_json::from_slice(&text).map_err(|source| NnunetError::Json { path: path.to_owned(), source })
 }
 
 /// Name of the fold and its checkpoint, the last one before the best one.
@@ -229,7 +224,8 @@ fn normalization(plans: &Plans, configuration: &Configuration) -> Result<Normali
     match scheme.as_str() {
         "CTNormalization" => {
             let found = plans.intensities(0);
-            let i = found.ok_or("foreground_intensity_properties_per_channel has no channel 0, which CTNormalization needs")?;
+            let i = found
+                .ok_or("foreground_intensity_properties_per_channel has no channel 0, which CTNormalization needs")?;
             let (low_hu, high_hu) = (i.percentile_00_5, i.percentile_99_5);
             Ok(Normalization::Ct { low_hu, high_hu, mean_hu: i.mean, std_hu: i.std })
         }

@@ -39,6 +39,7 @@
 pub mod card;
 mod error;
 pub mod import;
+mod json;
 pub mod network;
 pub mod plans;
 pub mod predict;

@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::card::{NnunetCard, Resampling};
 use super::error::NnunetError;
-use super::import::read_json;
 use super::prepare::{Prepared, prepare};
 use super::resize::{Taps, separate_axis};
 use super::sliding::{Logits, Sliding};
@@ -36,15 +35,11 @@ impl NnunetModel {
     /// # Errors
     /// [`NnunetError`] naming the file or what does not fit.
     pub fn from_file(device: &dyn Device, path: &Path, precision: Precision) -> Result<Self, NnunetError> {
-        let card_path = path.with_extension("json");
-        let card: NnunetCard = read_json(&card_path)?;
+        let card = NnunetCard::from_file(&path.with_extension("json"))?;
         let advice = "a model is NAME.safetensors with its card NAME.json beside it";
         let fail = |source| NnunetError::Read { path: path.to_owned(), source, advice };
         let weights = Weights::from_safetensors(&std::fs::read(path).map_err(fail)?)?;
-        Self::new(device, card, &weights, precision).map_err(|error| match error {
-            NnunetError::Image(what) => NnunetError::Content { path: card_path, what },
-            other => other,
-        })
+        Self::new(device, card, &weights, precision)
     }
 
     /// From a card and its weights.

@@ -199,8 +199,7 @@ fn normalise(values: &mut [f32], dims: [usize; 3], scheme: Normalization) {
             values.iter_mut().for_each(|v| *v = (*v - low) / high.max(MIN_DEVIATION));
         }
         Normalization::ZScore { nonzero_only } => {
-            let is_counted =
-                if nonzero_only { nonzero_filled(values, dims) } else { vec![true; values.len()] };
+            let is_counted = if nonzero_only { nonzero_filled(values, dims) } else { vec![true; values.len()] };
             let counted = || values.iter().zip(&is_counted).filter(|(_, c)| **c).map(|(v, _)| f64::from(*v));
             let count = counted().count().max(1) as f64;
             let mean = counted().sum::<f64>() / count;

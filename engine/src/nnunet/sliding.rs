@@ -70,16 +70,16 @@ impl Sliding<'_> {
         let starts = [0, 1, 2].map(|axis| window_starts(padded[axis], patch[axis]));
         let windows = starts.iter().map(Vec::len).product::<usize>();
         let mut done = 0;
-        let mut outputs = Vec::new();
+        let mut buffers = Buffers::new(self.classes, patch)?;
         for &z in &starts[0] {
             for &y in &starts[1] {
                 for &x in &starts[2] {
                     let origin = [0, 1, 2].map(|axis| [z, y, x][axis] as isize - before[axis] as isize);
-                    let scores = self.window(values, dims, origin, &mut outputs)?;
                     let place = Place { dims, origin, patch };
+                    self.window(values, place, &mut buffers)?;
                     place.add(&mut total, &weights, None);
                     for class in 0..self.classes {
-                        let (sums, scores) = (class * voxels..(class + 1) * voxels, scores.channel(class));
+                        let (sums, scores) = (class * voxels..(class + 1) * voxels, buffers.scores.channel(class));
                         place.add(&mut logits.values[sums], &weights, scores);
                     }
                     done += 1;
@@ -93,52 +93,55 @@ impl Sliding<'_> {
         Ok(logits)
     }
 
-    /// Logits of one window, the mean over mirrored copies.
+    /// Logits of one window into `buffers.scores`, the mean over mirrored copies.
     fn window(
         &mut self,
         values: &[f32],
-        dims: [usize; 3],
-        origin: [isize; 3],
-        outputs: &mut Vec<Tensor>,
-    ) -> Result<Tensor, NnunetError> {
-        let patch = self.patch;
-        let mut window = vec![0.0; patch.iter().product()];
-        Place { dims, origin, patch }.for_rows(|image, inside, length| {
-            window[inside..inside + length].copy_from_slice(&values[image..image + length]);
-        });
-        let shape = [1, patch[0], patch[1], patch[2]];
-        let mut sum: Option<Tensor> = None;
+        place: Place,
+        Buffers { input, scores, outputs }: &mut Buffers,
+    ) -> Result<(), NnunetError> {
         let combinations = 1usize << self.mirror_axes.len();
         for combination in 0..combinations {
             let chosen = self.mirror_axes.iter().enumerate().filter(|(bit, _)| combination >> bit & 1 == 1);
             let axes: Vec<usize> = chosen.map(|(_, axis)| *axis).collect();
-            let mut input = Tensor::new(shape, window.clone())?;
-            mirror(&mut input, &axes);
-            self.network.run(&input, outputs)?;
-            let mut result = self.checked(outputs)?;
-            mirror(&mut result, &axes);
-            match &mut sum {
-                None => sum = Some(result),
-                Some(sum) => sum.data_mut().iter_mut().zip(result.data()).for_each(|(s, r)| *s += r),
+            input.data_mut().fill(0.0);
+            place.for_rows(|image, inside, length| {
+                input.data_mut()[inside..inside + length].copy_from_slice(&values[image..image + length]);
+            });
+            mirror(input, &axes);
+            self.network.run(input, outputs)?;
+            let [result] = outputs.as_mut_slice() else {
+                return Err(NnunetError::Image(format!("the network gave {} results, not 1", outputs.len())));
+            };
+            if result.shape() != scores.shape() {
+                let (found, expected) = (result.shape(), scores.shape());
+                return Err(NnunetError::Image(format!("the network gave logits of {found:?}, not {expected:?}")));
+            }
+            mirror(result, &axes);
+            if combination == 0 {
+                std::mem::swap(scores, result);
+            } else {
+                scores.data_mut().iter_mut().zip(result.data()).for_each(|(s, r)| *s += r);
             }
         }
-        let mut sum = sum.ok_or_else(|| NnunetError::Image("no window was run".into()))?;
         if combinations > 1 {
-            sum.data_mut().iter_mut().for_each(|s| *s /= combinations as f32);
+            scores.data_mut().iter_mut().for_each(|s| *s /= combinations as f32);
         }
-        Ok(sum)
+        Ok(())
     }
+}
 
-    /// The network's one output, of the size of the window.
-    fn checked(&self, outputs: &mut Vec<Tensor>) -> Result<Tensor, NnunetError> {
-        let expected = [self.classes, self.patch[0], self.patch[1], self.patch[2]];
-        match outputs.pop() {
-            Some(result) if outputs.is_empty() && result.shape() == expected => Ok(result),
-            found => {
-                let shape = found.map(|tensor| tensor.shape());
-                Err(NnunetError::Image(format!("the network gave logits of {shape:?}, expected are {expected:?}")))
-            }
-        }
+/// Memory that all windows share.
+struct Buffers {
+    input: Tensor,
+    scores: Tensor,
+    outputs: Vec<Tensor>,
+}
+
+impl Buffers {
+    fn new(classes: usize, [z, y, x]: [usize; 3]) -> Result<Self, NnunetError> {
+        let (input, scores) = (Tensor::zeros([1, z, y, x])?, Tensor::zeros([classes, z, y, x])?);
+        Ok(Self { input, scores, outputs: Vec::new() })
     }
 }
 
@@ -300,11 +303,9 @@ mod tests {
 
     #[test]
     fn a_pointwise_network_gives_the_same_in_any_windows() {
-        for (dims, patch, mirror_axes) in [
-            ([5, 9, 30], [8, 8, 8], vec![]),
-            ([17, 8, 3], [8, 4, 6], vec![0, 2]),
-            ([3, 7, 7], [1, 4, 4], vec![1]),
-        ] {
+        for (dims, patch, mirror_axes) in
+            [([5, 9, 30], [8, 8, 8], vec![]), ([17, 8, 3], [8, 4, 6], vec![0, 2]), ([3, 7, 7], [1, 4, 4], vec![1])]
+        {
             let values: Vec<f32> = (0..dims.iter().product::<usize>()).map(|i| (i % 97) as f32).collect();
             let mut sliding = Sliding { network: &mut Double, patch, classes: 2, mirror_axes: &mirror_axes };
             let logits = sliding.run(&values, dims, &mut Silent).unwrap();

@@ -3,12 +3,15 @@
 // memory is host memory, poisoned and allocated to the byte; streams finish
 // at once; a capture records and a graph replays.
 //
-// Faults: after N kernel launches every call returns
-// CUDA_ERROR_LAUNCH_FAILED, as a lost device does. N comes from the
-// environment variable SPINENAV_EMULATOR_FAIL_AFTER or `emulator_fail_after`.
-// Limits: SPINENAV_EMULATOR_MEMORY (bytes of the device, default 2 GiB),
-// SPINENAV_EMULATOR_CAPABILITY (such as 75, default 80),
-// SPINENAV_EMULATOR_DEVICES (default 1), SPINENAV_EMULATOR_SCHEDULE.
+// Settings, from the environment or by `emulator_set` (without the prefix):
+//   SPINENAV_EMULATOR_FAIL_AFTER  after so many kernel launches every call
+//                                 returns CUDA_ERROR_LAUNCH_FAILED, as a lost
+//                                 device does; -1 (default): never
+//   SPINENAV_EMULATOR_MEMORY      bytes of the device (default 2 GiB)
+//   SPINENAV_EMULATOR_CAPABILITY  such as 75 (default 80)
+//   SPINENAV_EMULATOR_DRIVER      CUDA version of the driver (default 13000)
+//   SPINENAV_EMULATOR_DEVICES     GPUs (default 1)
+//   SPINENAV_EMULATOR_SCHEDULE    order of threads and copies (`set_schedule`)
 #include "cuda_emu.h"
 #include <atomic>
 #include <chrono>
@@ -44,8 +47,17 @@ struct Event {
     Clock::time_point time;
 };
 
+static std::mutex mutex;
+
+static std::unordered_map<std::string, long long>& overrides() {
+    static std::unordered_map<std::string, long long> values;
+    return values;
+}
+
 static long long setting(const char* name, long long otherwise) {
-    const char* text = getenv(name);
+    auto found = overrides().find(name);
+    if (found != overrides().end()) return found->second;
+    const char* text = getenv((std::string("SPINENAV_EMULATOR_") + name).c_str());
     return text && *text ? atoll(text) : otherwise;
 }
 
@@ -54,14 +66,13 @@ static void* context_in_use = nullptr;
 // Once set, every call returns it, as after a fault on a device.
 static std::atomic<Result> sticky_error{SUCCESS};
 static std::atomic<long long> launches{0}, allocations{0};
-static std::atomic<long long> launches_until_fault{setting("SPINENAV_EMULATOR_FAIL_AFTER", -1)};
-static std::mutex mutex;
+static std::atomic<long long> launches_until_fault{setting("FAIL_AFTER", -1)};
 static std::string last_message;
 static std::unordered_map<DevicePointer, size_t> memory;
 static std::unordered_map<const void*, int> dynamic_shared_limit;
 static size_t memory_in_use = 0;
 
-static size_t device_memory() { return size_t(setting("SPINENAV_EMULATOR_MEMORY", 2ll << 30)); }
+static size_t device_memory() { return size_t(setting("MEMORY", 2ll << 30)); }
 static Stream* stream_of(void* handle) {
     return reinterpret_cast<uintptr_t>(handle) < 16 ? &null_stream : static_cast<Stream*>(handle);
 }
@@ -130,11 +141,22 @@ static void* at(DevicePointer pointer) { return reinterpret_cast<void*>(pointer)
 extern "C" {
 
 // ---- for tests, not part of CUDA
-// Faults after so many more launches; a negative number takes faults away.
-void emulator_fail_after(long long count) {
-    sticky_error = SUCCESS;
-    launches_until_fault = count;
+// Changes a setting, such as FAIL_AFTER (counted from now; it also takes a
+// fault away) or SCHEDULE.
+void emulator_set(const char* name, long long value) {
+    overrides()[name] = value;
+    if (!strcmp(name, "FAIL_AFTER")) {
+        sticky_error = SUCCESS;
+        launches_until_fault = value;
+    }
+    if (!strcmp(name, "SCHEDULE")) emu::set_schedule(unsigned(value));
 }
+// Starts a kernel without the driver; 0, or a CUresult explained by `emulator_error`.
+int emulator_launch(const char* name, unsigned blocks, unsigned threads, unsigned shared, void** arguments) {
+    const emu::Kernel* kernel = emu::find_kernel(name);
+    return kernel ? emu::launch(*kernel, {blocks, 1, 1}, {threads, 1, 1}, shared, arguments) : NOT_FOUND;
+}
+const char* emulator_error() { return emu::last_error(); }
 long long emulator_launches() { return launches; }
 // Calls that allocated device memory since the start.
 long long emulator_allocations() { return allocations; }
@@ -142,15 +164,14 @@ long long emulator_memory_in_use() {
     std::lock_guard<std::mutex> lock(mutex);
     return (long long)memory_in_use;
 }
-void emulator_schedule(unsigned schedule) { emu::set_schedule(schedule); }
 
 // ---- the driver
 Result cuInit(unsigned) {
-    emu::set_schedule(unsigned(setting("SPINENAV_EMULATOR_SCHEDULE", 0)));
+    emu::set_schedule(unsigned(setting("SCHEDULE", 0)));
     return SUCCESS;
 }
-Result cuDriverGetVersion(int* version) { return *version = int(setting("SPINENAV_EMULATOR_DRIVER", 13000)), SUCCESS; }
-Result cuDeviceGetCount(int* count) { return *count = int(setting("SPINENAV_EMULATOR_DEVICES", 1)), SUCCESS; }
+Result cuDriverGetVersion(int* version) { return *version = int(setting("DRIVER", 13000)), SUCCESS; }
+Result cuDeviceGetCount(int* count) { return *count = int(setting("DEVICES", 1)), SUCCESS; }
 Result cuDeviceGet(int* device, int ordinal) { return *device = ordinal, ordinal ? INVALID_DEVICE : SUCCESS; }
 Result cuDeviceGetName(char* name, int length, int) {
     snprintf(name, size_t(length), "CUDA emulator");
@@ -165,7 +186,7 @@ Result cuMemGetInfo_v2(size_t* available, size_t* total) {
 }
 Result cuDeviceGetUuid_v2(char* uuid, int) { return memset(uuid, 7, 16), SUCCESS; }
 Result cuDeviceGetAttribute(int* value, int attribute, int) {
-    int capability = int(setting("SPINENAV_EMULATOR_CAPABILITY", 80));
+    int capability = int(setting("CAPABILITY", 80));
     switch (attribute) {
     case 1: *value = 1024; break;             // MAX_THREADS_PER_BLOCK
     case 8: *value = 48 * 1024; break;        // MAX_SHARED_MEMORY_PER_BLOCK

@@ -2,42 +2,7 @@
 
 namespace emu {
 
-#if defined(EMU_UCONTEXT)
-
-void prepare(Context& context, char* stack, void (*entry)()) {
-    getcontext(&context.uc);
-    context.uc.uc_stack.ss_sp = stack;
-    context.uc.uc_stack.ss_size = STACK_BYTES;
-    context.uc.uc_link = nullptr;
-    context.stack = stack;
-    context.stack_bytes = STACK_BYTES;
-    makecontext(&context.uc, entry, 0);
-}
-
-void switch_to(Context& from, Context& to, bool last) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_start_switch_fiber(last ? nullptr : &from.fake_stack, to.stack, to.stack_bytes);
-#endif
-#if defined(EMU_TSAN)
-    // No synchronisation: two CUDA threads share only what a barrier orders.
-    __tsan_switch_to_fiber(to.tsan, __tsan_switch_to_fiber_no_sync);
-#endif
-    if (last) setcontext(&to.uc);
-    swapcontext(&from.uc, &to.uc);
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
-#endif
-}
-
-void arrived(Context& from) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &from.stack, &from.stack_bytes);
-#else
-    (void)from;
-#endif
-}
-
-#else
+#if defined(__x86_64__)
 
 extern "C" void emu_switch(void** from, void* to);
 asm(R"(.text
@@ -50,7 +15,7 @@ emu_switch:
 .size emu_switch,.-emu_switch
 )");
 
-void prepare(Context& context, char* stack, void (*entry)()) {
+static void prepare_stack(Context& context, char* stack, void (*entry)()) {
     void** top = reinterpret_cast<void**>(stack + STACK_BYTES);
     *--top = nullptr; // keeps the stack aligned as after a call
     *--top = reinterpret_cast<void*>(entry);
@@ -58,10 +23,46 @@ void prepare(Context& context, char* stack, void (*entry)()) {
     context.stack_pointer = top;
 }
 
-void switch_to(Context& from, Context& to, bool) { emu_switch(&from.stack_pointer, to.stack_pointer); }
+static void leave_for(Context& from, Context& to) { emu_switch(&from.stack_pointer, to.stack_pointer); }
 
-void arrived(Context&) {}
+#else
+
+static void prepare_stack(Context& context, char* stack, void (*entry)()) {
+    getcontext(&context.state);
+    context.state.uc_stack.ss_sp = stack;
+    context.state.uc_stack.ss_size = STACK_BYTES;
+    context.state.uc_link = nullptr;
+    makecontext(&context.state, entry, 0);
+}
+
+static void leave_for(Context& from, Context& to) { swapcontext(&from.state, &to.state); }
 
 #endif
+
+void prepare(Context& context, char* stack, void (*entry)()) {
+    prepare_stack(context, stack, entry);
+    context.stack = stack;
+    context.stack_bytes = STACK_BYTES;
+}
+
+void switch_to(Context& from, Context& to, [[maybe_unused]] bool last) {
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(last ? nullptr : &from.fake_stack, to.stack, to.stack_bytes);
+#endif
+#if defined(EMU_TSAN)
+    // No synchronisation: two CUDA threads share only what a barrier orders.
+    __tsan_switch_to_fiber(to.tsan, __tsan_switch_to_fiber_no_sync);
+#endif
+    leave_for(from, to);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
+#endif
+}
+
+void arrived([[maybe_unused]] Context& from) {
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &from.stack, &from.stack_bytes);
+#endif
+}
 
 } // namespace emu

@@ -1,6 +1,6 @@
-// A fiber: a stack that can be left and re-entered. Hand-written switch on
-// x86-64 (a few nanoseconds); `ucontext` elsewhere and under sanitizers,
-// which must be told of every switch.
+// A fiber: a stack that can be left and re-entered. The switch is written by
+// hand on x86-64 (a few nanoseconds) and `ucontext` elsewhere; sanitizers are
+// told of every switch.
 #pragma once
 #include <cstddef>
 
@@ -16,13 +16,12 @@ extern "C" void __tsan_write_range(void*, unsigned long);
 #define TSAN_READ(address, bytes) __tsan_read_range(const_cast<void*>(static_cast<const void*>(address)), bytes)
 #define TSAN_WRITE(address, bytes) __tsan_write_range(address, bytes)
 #else
-#define TSAN_RELEASE(address)
-#define TSAN_ACQUIRE(address)
-#define TSAN_READ(address, bytes)
-#define TSAN_WRITE(address, bytes)
+#define TSAN_RELEASE(address) ((void)0)
+#define TSAN_ACQUIRE(address) ((void)0)
+#define TSAN_READ(address, bytes) ((void)0)
+#define TSAN_WRITE(address, bytes) ((void)0)
 #endif
-#if !defined(__x86_64__) || defined(__SANITIZE_ADDRESS__) || defined(EMU_TSAN)
-#define EMU_UCONTEXT 1
+#if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
 
@@ -31,15 +30,16 @@ namespace emu {
 constexpr size_t STACK_BYTES = 128 * 1024;
 
 struct Context {
-#if defined(EMU_UCONTEXT)
-    ucontext_t uc;
+#if defined(__x86_64__)
+    void* stack_pointer = nullptr;
+#else
+    ucontext_t state;
+#endif
+    // For sanitizers.
     void* tsan = nullptr;
     void* fake_stack = nullptr;
     const void* stack = nullptr;
     size_t stack_bytes = 0;
-#else
-    void* stack_pointer = nullptr;
-#endif
 };
 
 // Makes `context` start `entry` on `stack` at the first switch to it.

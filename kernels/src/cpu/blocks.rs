@@ -35,21 +35,6 @@ pub(in crate::cpu) struct InputBlock<'a, E> {
     pub slope: f32,
 }
 
-impl<E: Element> InputBlock<'_, E> {
-    /// The loaded values of one voxel.
-    #[inline(always)]
-    pub fn load(&self, voxel: &Lanes<E>) -> [f32; BLOCK] {
-        let mut values = voxel.widen();
-        for ((value, scale), shift) in values.iter_mut().zip(self.scale).zip(self.shift) {
-            let v = *value * scale + shift;
-            let bent = v * self.slope;
-            // A plain comparison becomes one instruction; `f32::max` does not.
-            *value = if v > bent { v } else { bent };
-        }
-        values
-    }
-}
-
 /// All blocks of an input, in lane order.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct InputBlocks<'a, E> {

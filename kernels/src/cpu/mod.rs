@@ -9,6 +9,7 @@ mod arena;
 mod blocks;
 mod conv3d;
 mod conv_transpose3d;
+mod convert;
 mod direct;
 mod element;
 mod executor;
@@ -44,6 +45,8 @@ pub struct Cpu {
     pool: Option<Arc<ThreadPool>>,
     simd: Simd,
     isa: Isa,
+    /// Multiplies in half precision.
+    tiles: Option<amx::Unit>,
 }
 
 impl Default for Cpu {
@@ -56,7 +59,7 @@ impl Cpu {
     /// All threads of rayon's global pool and the best instructions found.
     #[must_use]
     pub fn new() -> Self {
-        Self { pool: None, simd: Simd::detect(), isa: Isa::detect() }
+        Self { pool: None, simd: Simd::detect(), isa: Isa::detect(), tiles: amx::Unit::detect() }
     }
 
     /// A pool of its own with `threads` threads (0: one per core), so that
@@ -70,7 +73,7 @@ impl Cpu {
             .thread_name(|index| format!("kernels-{index}"))
             .build()
             .map_err(|error| OpError::Device { device: "CPU", reason: error.to_string() })?;
-        Ok(Self { pool: Some(Arc::new(pool)), simd: Simd::detect(), isa: Isa::detect() })
+        Ok(Self { pool: Some(Arc::new(pool)), ..Self::new() })
     }
 
     /// The same device without SIMD instructions: what other processors run,
@@ -79,6 +82,7 @@ impl Cpu {
     pub fn portable(mut self) -> Self {
         self.simd = Simd::Portable;
         self.isa = Isa::PORTABLE;
+        self.tiles = None;
         self
     }
 
@@ -109,13 +113,14 @@ impl Device for Cpu {
     fn description(&self) -> String {
         let threads = self.threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("CPU, {threads} thread{plural}, {}", self.isa.name())
+        let tiles = if self.tiles.is_some() { " + AMX in half precision" } else { "" };
+        format!("CPU, {threads} thread{plural}, {}{tiles}", self.isa.name())
     }
 
     fn load(&self, program: &Arc<Program>, precision: Precision) -> Result<Box<dyn Executable>, OpError> {
         Ok(match precision {
-            Precision::F32 => Box::new(executor::Network::<f32>::new(self, program)?),
-            Precision::Half => Box::new(executor::Network::<Bf16>::new(self, program)?),
+            Precision::F32 => Box::new(executor::Network::<f32>::new(self, program, None)?),
+            Precision::Half => Box::new(executor::Network::<Bf16>::new(self, program, self.tiles)?),
         })
     }
 }

@@ -4,6 +4,8 @@
 //! slot of its own; [`Affines::update`] adds the slots in order.
 
 use super::blocks::BlockRef;
+use super::convert::sums;
+use super::vector::Vector;
 use crate::program::{Affine, AffineId, BLOCK, Load, StatisticsId};
 
 /// Sum and sum of squares of each lane.
@@ -17,15 +19,8 @@ impl Moments {
     /// Adds a handful of voxels: summed in f32 first, which a handful cannot
     /// spoil, because converting each value costs more than its product.
     #[inline(always)]
-    pub fn add(&mut self, voxels: &[[f32; BLOCK]]) {
-        let mut sum = [0.0_f32; BLOCK];
-        let mut squares = [0.0_f32; BLOCK];
-        for values in voxels {
-            for lane in 0..BLOCK {
-                sum[lane] += values[lane];
-                squares[lane] += values[lane] * values[lane];
-            }
-        }
+    pub fn add<V: Vector>(&mut self, v: V, voxels: &[[f32; BLOCK]]) {
+        let [sum, squares] = sums(v, voxels);
         for lane in 0..BLOCK {
             self.sum[lane] += f64::from(sum[lane]);
             self.squares[lane] += f64::from(squares[lane]);
@@ -123,7 +118,9 @@ mod tests {
         // Hounsfield-like values around 3000 with a spread of 1, in two tasks.
         let mut slots = [Moments::default(); 2];
         for voxel in 0..30_000_u16 {
-            slots[usize::from(voxel % 2)].add(&[[3000.0 + f32::from(voxel % 3) - 1.0; BLOCK]]);
+            let value = 3000.0 + f64::from(voxel % 3) - 1.0;
+            let slot = &mut slots[usize::from(voxel % 2)];
+            slot.merge(&Moments { sum: [value; BLOCK], squares: [value * value; BLOCK] });
         }
         let affines =
             [Affine::Instance { statistics: StatisticsId(0), gamma: vec![1.0; 3], beta: vec![0.5; 3], eps: 0.0 }];

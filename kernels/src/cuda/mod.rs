@@ -16,8 +16,6 @@ mod device;
 #[cfg(feature = "cuda-device")]
 pub(crate) mod driver;
 #[cfg(feature = "cuda-device")]
-pub mod volume;
-#[cfg(feature = "cuda-device")]
 mod executable;
 #[cfg(feature = "cuda-device")]
 pub(crate) mod memory;
@@ -31,6 +29,8 @@ mod plan;
 mod plan_conv;
 #[cfg(feature = "cuda-device")]
 mod session;
+#[cfg(feature = "cuda-device")]
+pub mod volume;
 
 #[cfg(not(feature = "cuda-device"))]
 pub use absent::Cuda;

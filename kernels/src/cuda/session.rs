@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use cudarc::driver::{CudaGraph, CudaStream, result, sys};
+use rayon::prelude::*;
 
 use super::constants::Constants;
 use super::driver::{Driver, failed, refuse};
@@ -93,11 +94,11 @@ impl Session {
 
     /// Replays the run. `outputs` already has the right shapes.
     pub(super) fn run(&mut self, input: &Tensor, outputs: &mut [Tensor]) -> Result<(), OpError> {
-        self.input.values_mut().copy_from_slice(input.data());
+        copy(self.input.values_mut(), input.data());
         self.recording.0.launch().map_err(failed("starting the network"))?;
         self.stream.synchronize().map_err(failed("running the network"))?;
         for (output, pinned) in outputs.iter_mut().zip(&self.outputs) {
-            output.data_mut().copy_from_slice(pinned.values());
+            copy(output.data_mut(), pinned.values());
         }
         Ok(())
     }
@@ -106,6 +107,13 @@ impl Session {
     pub(super) fn bytes(&self) -> usize {
         self.memory.iter().map(DeviceMemory::len).sum()
     }
+}
+
+/// One thread copies slower than the bus delivers: logits of 128^3 voxels
+/// would take longer than the network.
+fn copy(to: &mut [f32], from: &[f32]) {
+    const CHUNK: usize = 1 << 18; // 1 MiB
+    to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// Records copies and kernels into a graph, so that a run costs one call.

@@ -1,5 +1,6 @@
 //! Connected parts.
 
+use kernels::cuda::volume::Touching;
 use kernels::{Connectivity, connected_components};
 
 use crate::{Random, on_every_device};
@@ -58,4 +59,44 @@ fn an_empty_mask_has_no_parts() {
         assert_eq!((parts.sizes().len(), parts.largest()), (0, None));
         assert_eq!(parts.download().unwrap().labels, [0; 70]);
     });
+}
+
+/// Labels by a flood fill over the 18 neighbours that share a face or an edge.
+fn flood(mask: &[u8], dims: [usize; 3]) -> Vec<u32> {
+    let [d, h, w] = dims.map(|n| n as i32);
+    let (mut labels, mut count) = (vec![0; mask.len()], 0);
+    for seed in 0..mask.len() {
+        if mask[seed] == 0 || labels[seed] != 0 {
+            continue;
+        }
+        count += 1;
+        labels[seed] = count;
+        let mut queue = vec![seed as i32];
+        while let Some(i) = queue.pop() {
+            for n in 0..27 {
+                let [dz, dy, dx] = [n / 9 - 1, n / 3 % 3 - 1, n % 3 - 1];
+                let [z, y, x] = [i / (h * w) + dz, i / w % h + dy, i % w + dx];
+                let is_inside = (0..d).contains(&z) && (0..h).contains(&y) && (0..w).contains(&x);
+                let next = ((z * h + y) * w + x) as usize;
+                if is_inside && dz * dz + dy * dy + dx * dx <= 2 && mask[next] != 0 && labels[next] == 0 {
+                    labels[next] = count;
+                    queue.push(next as i32);
+                }
+            }
+        }
+    }
+    labels
+}
+
+#[test]
+fn edges_connect_and_corners_do_not() {
+    for (seed, share) in [(1, 0.1), (2, 0.2), (3, 0.4)] {
+        let dims = [7, 11, 35];
+        let mask = noise(dims, share, seed);
+        let want = flood(&mask, dims);
+        on_every_device(|cuda| {
+            let parts = cuda.upload_labels(&mask, dims).unwrap().components(Touching::Edges).unwrap();
+            assert!(parts.download().unwrap().labels == want, "{share}");
+        });
+    }
 }

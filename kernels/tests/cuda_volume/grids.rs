@@ -1,12 +1,12 @@
 //! Resampling, smoothing and masks.
 
-use kernels::cuda::volume::HuWindow;
+use kernels::cuda::volume::{HuWindow, LabelBox};
 use kernels::{Interpolation, gaussian_blur, resample};
 
 use crate::{Random, assert_close, on_every_device};
 
 const SOURCE: [usize; 3] = [7, 9, 11];
-const SHIFTED: [[f64; 4]; 3] = [[0.7, 0.0, 0.0, -0.9], [0.0, 1.3, 0.0, -0.5], [0.0, 0.0, -0.6, 6.7]];
+const SHIFTED: [[f64; 4]; 3] = [[0.7, 0.0, 0.0, -0.9], [0.0, 1.3, 0.0, -0.5], [0.0, 0.0, -0.6, 6.4]];
 const OBLIQUE: [[f64; 4]; 3] = [[0.7, 0.1, 0.0, -0.9], [-0.2, 1.3, 0.05, 0.3], [0.1, 0.0, 0.6, -0.2]];
 
 fn hu(voxels: usize) -> Vec<f32> {
@@ -97,6 +97,40 @@ fn stored_units_and_masks() {
         let (mask, field) = (labels.mask_of(3).unwrap(), labels.field_of(3).unwrap());
         assert!(mask.download().unwrap().iter().enumerate().all(|(i, v)| *v == u8::from(is_three(i))));
         assert!(field.download().unwrap().iter().enumerate().all(|(i, v)| (*v == 1.0) == is_three(i)));
+    });
+}
+
+/// A box that is too small would cut a piece off the vertebra's surface.
+#[test]
+fn boxes_and_fields_of_labels() {
+    let dims = [23, 41, 37]; // more than one block of voxels
+    let mut labels = vec![0_u8; 23 * 41 * 37];
+    let mut random = Random(6);
+    for _ in 0..400 {
+        let at = [2.0, 5.0, 1.0].map(|margin| margin + random.next() * 18.0).map(|v| v as usize);
+        labels[(at[0] * 41 + at[1]) * 37 + at[2]] = [3, 7, 255][at[0] / 7];
+    }
+    let place = |i: usize| [i / 1517, i / 37 % 41, i % 37];
+    let mut want = vec![None; 256];
+    for (i, &label) in labels.iter().enumerate().filter(|(_, label)| **label != 0) {
+        let known: &mut LabelBox = want[usize::from(label)].get_or_insert(LabelBox { low: [99; 3], high: [0; 3] });
+        for (axis, at) in place(i).into_iter().enumerate() {
+            known.low[axis] = known.low[axis].min(at);
+            known.high[axis] = known.high[axis].max(at);
+        }
+    }
+    on_every_device(|cuda| {
+        let map = cuda.upload_labels(&labels, dims).unwrap();
+        assert_eq!(map.label_boxes().unwrap(), want);
+        // A box that hangs over two ends.
+        let field = map.field_in_box(7, [-2, 6, 30], [29, 12, 15]).unwrap().download().unwrap();
+        for (i, value) in field.iter().enumerate() {
+            let [z, y, x] = [(i / 180).wrapping_sub(2), i / 15 % 12 + 6, i % 15 + 30];
+            let is_label = z < 23 && x < 37 && labels[(z * 41 + y) * 37 + x] == 7;
+            assert_eq!(*value, f32::from(u8::from(is_label)));
+        }
+        assert!(map.field_in_box(7, [isize::MIN, 0, 0], [2, 2, 2]).is_err());
+        assert!(map.field_in_box(7, [0; 3], [2, 0, 2]).is_err());
     });
 }
 

@@ -48,11 +48,12 @@ fn schedules() -> std::ops::Range<u32> {
 #[cfg(feature = "cuda-emulator")]
 #[allow(unsafe_code)]
 fn set_schedule(schedule: u32) {
+    use std::ffi::{c_char, c_longlong};
     unsafe extern "C" {
-        fn emulator_schedule(schedule: u32);
+        fn emulator_set(name: *const c_char, value: c_longlong);
     }
-    // SAFETY: sets a number of the emulator, which this test is linked to.
-    unsafe { emulator_schedule(schedule) }
+    // SAFETY: changes a setting of the emulator, which this test is linked to.
+    unsafe { emulator_set(c"SCHEDULE".as_ptr(), c_longlong::from(schedule)) }
 }
 
 #[cfg(not(feature = "cuda-emulator"))]

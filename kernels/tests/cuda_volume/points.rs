@@ -83,7 +83,8 @@ fn equations(
     reach: f32,
     kernel: RobustKernel,
 ) -> NormalEquations {
-    let mut sums = NormalEquations { information: [[0.0; 6]; 6], right_side: [0.0; 6], squared_error_mm2: 0.0, inliers: 0 };
+    let mut sums =
+        NormalEquations { information: [[0.0; 6]; 6], right_side: [0.0; 6], squared_error_mm2: 0.0, inliers: 0 };
     for (offset, found) in offsets.iter().zip(found) {
         let Some(found) = found.filter(|n| n.squared_mm2 <= reach * reach) else { continue };
         let (arm, at) = placed(&pose(), offset);

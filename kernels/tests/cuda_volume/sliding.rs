@@ -92,7 +92,8 @@ fn softmax_and_labels_of_logits() {
     // A tie: the first of equals wins.
     (0..4).for_each(|class| logits.data_mut()[class * 105 + 17] = 3.0);
     let want = softmax(&logits);
-    let label = |i: usize| (0..4).fold(0, |a, c| if logits.data()[c * 105 + i] > logits.data()[a * 105 + i] { c } else { a });
+    let label =
+        |i: usize| (0..4).fold(0, |a, c| if logits.data()[c * 105 + i] > logits.data()[a * 105 + i] { c } else { a });
     on_every_device(|cuda| {
         let mut tensor = cuda.upload_tensor(&logits).unwrap();
         let labels = tensor.argmax_channels().unwrap().download().unwrap();

@@ -10,7 +10,8 @@ const IDENTITY: [[f64; 4]; 3] = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.
 /// The edge a vertex in voxel coordinates lies on: it is at least a hundredth
 /// away from both ends.
 fn edge_of(vertex: [f32; 3]) -> Edge {
-    let axis = (0..3).max_by(|&a, &b| (vertex[a] - vertex[a].round()).abs().total_cmp(&(vertex[b] - vertex[b].round()).abs()));
+    let axis =
+        (0..3).max_by(|&a, &b| (vertex[a] - vertex[a].round()).abs().total_cmp(&(vertex[b] - vertex[b].round()).abs()));
     let axis = axis.unwrap();
     let low = [0, 1, 2].map(|i| if i == axis { vertex[i].floor() } else { vertex[i].round() } as i32);
     (low, axis)

@@ -181,9 +181,7 @@ impl Architecture {
             Some("PlainConvUNet") => Block::Plain,
             Some("ResidualEncoderUNet") => Block::Residual,
             _ => {
-                return Err(format!(
-                    "the network is a `{class}`; supported are PlainConvUNet and ResidualEncoderUNet"
-                ));
+                return Err(format!("the network is a `{class}`; supported are PlainConvUNet and ResidualEncoderUNet"));
             }
         };
         let architecture = build(block, &arguments)?;
@@ -198,8 +196,13 @@ impl Architecture {
     }
 
     fn check(&self, stages: usize) -> Result<(), String> {
-        let lengths =
-            [self.features.len(), self.kernels.len(), self.strides.len(), self.encoder_depth.len(), self.decoder_depth.len() + 1];
+        let lengths = [
+            self.features.len(),
+            self.kernels.len(),
+            self.strides.len(),
+            self.encoder_depth.len(),
+            self.decoder_depth.len() + 1,
+        ];
         if !(2..=MAX_STAGES).contains(&stages) || lengths.iter().any(|n| *n != stages) {
             return Err(format!(
                 "n_stages is {stages} (2 to {MAX_STAGES} are supported), but features, kernels, strides, encoder and decoder (plus 1) are given for {lengths:?}"

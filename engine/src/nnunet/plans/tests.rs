@@ -61,7 +61,8 @@ fn a_configuration_has_what_it_inherits() {
     let configuration = read(plans()).configuration("3d_fullres").unwrap();
     assert_eq!(configuration.spacing_mm, [Some(2.0), Some(0.8), Some(0.8)]);
     assert_eq!(configuration.patch, [32, 64, 64]);
-    let Architecture { block, kernels, strides, decoder_depth, norm, activation, stem, .. } = configuration.architecture;
+    let Architecture { block, kernels, strides, decoder_depth, norm, activation, stem, .. } =
+        configuration.architecture;
     assert_eq!((block, norm), (Block::Residual, Norm::Instance { eps: 1e-5 }));
     assert_eq!((kernels[0], kernels[1], strides[0]), ([1, 3, 3], [3; 3], [1; 3]));
     assert_eq!((decoder_depth, activation, stem), (vec![1, 1], Activation::LeakyRelu { slope: 0.01 }, 8));
@@ -143,10 +144,11 @@ fn labels_must_be_plain_numbers_without_gaps() {
     };
     let sound = labels(json!({ "bone": 1, "background": 0, "disc": [2], "ignore": 3 })).unwrap();
     assert_eq!(sound, ["background", "bone", "disc"]);
-    assert!(labels(json!({ "background": 0, "whole": [1, 2], "core": [2] })).unwrap_err().contains("`whole` is a region"));
+    assert!(
+        labels(json!({ "background": 0, "whole": [1, 2], "core": [2] })).unwrap_err().contains("`whole` is a region")
+    );
     assert!(labels(json!({ "background": 0, "bone": 2 })).unwrap_err().contains("gaps"));
     assert!(labels(json!({ "background": 0, "bone": 300 })).unwrap_err().contains("300"));
-    let two: Dataset =
-        serde_json::from_value(json!({ "modality": { "0": "T1", "1": "T2" }, "labels": {} })).unwrap();
+    let two: Dataset = serde_json::from_value(json!({ "modality": { "0": "T1", "1": "T2" }, "labels": {} })).unwrap();
     assert!(two.channel().unwrap_err().contains("2 images"));
 }

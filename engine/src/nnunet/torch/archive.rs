@@ -114,6 +114,9 @@ fn directory<R: Read + Seek>(reader: &mut R, length: u64) -> Result<(u64, u64, u
     let end = end.ok_or_else(|| damaged("it has no end record; the file was cut short"))?;
     let record = Bytes(tail.get(end..).unwrap_or_default());
     let short = || damaged("its end record is cut off");
+    if record.0.len() < 22 {
+        return Err(short());
+    }
     let count = u64::from(record.u16(10).ok_or_else(short)?);
     let size = u64::from(record.u32(12).ok_or_else(short)?);
     let offset = u64::from(record.u32(16).ok_or_else(short)?);

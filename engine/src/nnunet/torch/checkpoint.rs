@@ -87,7 +87,8 @@ impl<R: Read + Seek> Checkpoint<R> {
     /// beyond its storage, or holds NaN or infinity; otherwise as the file is.
     pub fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
         let fail = |what: String| CheckpointError::Weight { name: name.to_owned(), what };
-        let place = self.weights.get(name).ok_or_else(|| fail("is missing; does the plans file belong to it?".into()))?;
+        let place =
+            self.weights.get(name).ok_or_else(|| fail("is missing; does the plans file belong to it?".into()))?;
         if place.shape.iter().map(|n| usize::try_from(*n).ok()).ne(shape.iter().map(|n| Some(*n))) {
             return Err(fail(format!("has shape {:?}, the plans need {shape:?}", place.shape)));
         }
@@ -98,7 +99,10 @@ impl<R: Read + Seek> Checkpoint<R> {
         match numbers.iter().position(|n| !n.is_finite()) {
             Some(index) => {
                 let fail = |what: String| CheckpointError::Weight { name: name.to_owned(), what };
-                Err(fail(format!("has {} at index {index}; the training diverged or the file is damaged", numbers[index])))
+                Err(fail(format!(
+                    "has {} at index {index}; the training diverged or the file is damaged",
+                    numbers[index]
+                )))
             }
             None => Ok(numbers),
         }

@@ -179,7 +179,11 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, length: usize) -> Result<Op<'a>, CheckpointError> {
         if length > MAX_TEXT {
-            return Err(CheckpointError::Limit { what: "bytes of a text", found: length as u64, limit: MAX_TEXT as u64 });
+            return Err(CheckpointError::Limit {
+                what: "bytes of a text",
+                found: length as u64,
+                limit: MAX_TEXT as u64,
+            });
         }
         let bytes = self.take(length)?;
         std::str::from_utf8(bytes).map(Op::Text).map_err(|_| self.fail("a text is not UTF-8".into()))

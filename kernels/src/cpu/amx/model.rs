@@ -32,16 +32,47 @@ impl Model {
         self.tiles[tile][row][2 * column] = (bits & 0xffff) as u16;
         self.tiles[tile][row][2 * column + 1] = (bits >> 16) as u16;
     }
+
+    #[inline(always)]
+    fn multiply_tiles(&mut self, c: usize, a: usize, b: usize) {
+        for m in 0..ROWS {
+            // `[2n]` adds the even values of column n, `[2n + 1]` the odd ones.
+            let mut sums = [0.0_f32; ROW_VALUES];
+            for k in 0..ROWS {
+                let pair = [0, 1].map(|half| wide(self.tiles[a][m][2 * k + half]));
+                for (n, sum) in sums.iter_mut().enumerate() {
+                    *sum = flush(pair[n % 2].mul_add(wide(self.tiles[b][k][n]), *sum));
+                }
+            }
+            for n in 0..ROWS {
+                let pair = flush(sums[2 * n] + sums[2 * n + 1]);
+                let sum = flush(flush(self.sum(c, m, n)) + pair);
+                self.set_sum(c, m, n, sum);
+            }
+        }
+    }
+
+    /// The same, with an instruction for what is a library call otherwise.
+    ///
+    /// # Safety
+    /// The processor has AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn multiply_fused(&mut self, c: usize, a: usize, b: usize) {
+        self.multiply_tiles(c, a, b);
+    }
 }
 
 /// A bf16 value as f32.
+#[inline(always)]
 fn wide(half: u16) -> f32 {
     flush(f32::from_bits(u32::from(half) << 16))
 }
 
 /// Denormals become zero of their sign.
+#[inline(always)]
 fn flush(value: f32) -> f32 {
-    if value.is_subnormal() { 0.0_f32.copysign(value) } else { value }
+    if value.abs() < f32::MIN_POSITIVE { 0.0_f32.copysign(value) } else { value }
 }
 
 impl Tiles for Model {
@@ -57,20 +88,13 @@ impl Tiles for Model {
     }
 
     fn multiply<const C: usize, const A: usize, const B: usize>(&mut self) {
-        for m in 0..ROWS {
-            for n in 0..ROWS {
-                let mut sums = [0.0_f32; 2];
-                for k in 0..ROWS {
-                    for (half, sum) in sums.iter_mut().enumerate() {
-                        let (a, b) = (wide(self.tiles[A][m][2 * k + half]), wide(self.tiles[B][k][2 * n + half]));
-                        *sum = flush(a.mul_add(b, *sum));
-                    }
-                }
-                let pair = flush(sums[0] + sums[1]);
-                let sum = flush(flush(self.sum(C, m, n)) + pair);
-                self.set_sum(C, m, n, sum);
-            }
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has the instructions (test
+            // `hardware_is_the_model`).
+            return unsafe { self.multiply_fused(C, A, B) };
         }
+        self.multiply_tiles(C, A, B);
     }
 
     unsafe fn store<const T: usize>(&mut self, to: *mut f32) {

@@ -111,17 +111,17 @@ impl Patch<'_> {
         for row in 0..rows {
             let (y, rest) = (row % self.dims[1], row / self.dims[1]);
             let (z, phase) = (rest % self.dims[0], rest / self.dims[0]);
-            let [pz, py, px] =
-                [phase / (self.phases[1] * self.phases[2]), phase / self.phases[2] % self.phases[1], phase % self.phases[2]];
+            let [pz, py, px] = [
+                phase / (self.phases[1] * self.phases[2]),
+                phase / self.phases[2] % self.phases[1],
+                phase % self.phases[2],
+            ];
             let z = axes[0].input(self.region.start[0] + z, pz);
             let y = axes[1].input(self.region.start[1] + y, py);
             let to = &mut to[row * self.dims[2] * width..];
             let outside = z < 0 || y < 0 || z >= dims[0] as isize || y >= dims[1] as isize;
-            let voxels = if outside {
-                &[]
-            } else {
-                &block.voxels[(z as usize * dims[1] + y as usize) * dims[2]..][..dims[2]]
-            };
+            let voxels =
+                if outside { &[] } else { &block.voxels[(z as usize * dims[1] + y as usize) * dims[2]..][..dims[2]] };
             let origin = axes[2].input(self.region.start[2], px);
             Row { origin, step: axes[2].stride, len: self.dims[2], width }.fill(v, block, voxels, to);
         }

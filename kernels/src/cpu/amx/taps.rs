@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn every_tap_is_read_where_it_lies() {
-        for (kernel, stride, dilation) in [(1, 1, 1), (3, 1, 1), (3, 2, 1), (3, 2, 2), (4, 3, 2), (2, 2, 1), (5, 2, 3)] {
+        for (kernel, stride, dilation) in [(1, 1, 1), (3, 1, 1), (3, 2, 1), (3, 2, 2), (4, 3, 2), (2, 2, 1), (5, 2, 3)]
+        {
             let axis = Axis::new(kernel, stride, 0, dilation);
             let mut seen = vec![0; kernel.pow(3)];
             for step in steps(kernel, stride, dilation) {

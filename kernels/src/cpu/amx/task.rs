@@ -145,7 +145,7 @@ impl<E: Element, S: Sink> Kernel for Finish<'_, E, S> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(self, _: V) {
+    fn run<V: Vector>(self, v: V) {
         let Self { task, panel, sums, places, moments } = self;
         let (layer, target) = (task.layer, task.layer.targets[panel]);
         let mut values = [[0.0; BLOCK]; ROWS];
@@ -158,10 +158,10 @@ impl<E: Element, S: Sink> Kernel for Finish<'_, E, S> {
             // SAFETY: the voxels and panels of this share, which no other
             // thread computes (caller of `Task::run`; test
             // `any_order_gives_the_same_bits`).
-            unsafe { task.sink.put(target, place.voxel, *values) };
+            unsafe { task.sink.put(v, target, place.voxel, values) };
         }
         if task.moments.is_some() {
-            moments.add(&values[..places.len()]);
+            moments.add(v, &values[..places.len()]);
         }
     }
 }

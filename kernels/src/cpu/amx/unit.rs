@@ -1,10 +1,10 @@
 //! Which tile unit computes.
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use super::{detect, hardware::Hardware};
 #[cfg(test)]
 use super::model::Model;
 use super::tiles::TileKernel;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use super::{detect, hardware::Hardware};
 
 /// A tile unit this process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,7 +29,12 @@ pub(super) struct Windows {
 impl Windows {
     /// Covers the box of `patch`. `voxel_of` gives the output voxel of
     /// position `[z, y, 0]` in the box and the distance of the next one.
-    pub(super) fn cover(&mut self, patch: &Patch<'_>, size: [usize; 3], voxel_of: impl Fn(usize, usize) -> (usize, usize)) {
+    pub(super) fn cover(
+        &mut self,
+        patch: &Patch<'_>,
+        size: [usize; 3],
+        voxel_of: impl Fn(usize, usize) -> (usize, usize),
+    ) {
         self.starts.clear();
         self.places.clear();
         let mut start = 0;

@@ -4,7 +4,9 @@
 use super::cut::Region;
 use super::layer::{Chunk, Direct};
 use crate::cpu::blocks::{InputBlock, InputBlocks};
+use crate::cpu::convert::load_row;
 use crate::cpu::element::{Element, Lanes};
+use crate::cpu::vector::Vector;
 use crate::program::BLOCK;
 
 /// What a convolution reads.
@@ -49,7 +51,7 @@ impl Direct {
 
     /// Fills `patch` with the planes of `chunk`, `[plane][z][y][x][run]`.
     #[inline(always)]
-    pub(super) fn fill_patch<E: Element>(&self, input: &Input<'_, E>, region: &Region, chunk: &Chunk, patch: &mut [f32]) {
+    pub(super) fn fill_patch<V: Vector, E: Element>(&self, v: V, input: &Input<'_, E>, region: &Region, chunk: &Chunk, patch: &mut [f32]) {
         let dims @ [_, height, width] = self.patch_dims(region.size);
         let row_len = width * self.run;
         let plane_rows = dims[0] * height;
@@ -62,7 +64,7 @@ impl Direct {
                     let dims = blocks.dims();
                     let block = blocks.block(plane);
                     let Some(first) = row_start(dims, 0, z, y) else { target.fill(0.0); continue };
-                    self.fill_blocks(&block, &block.voxels[first..first + dims[2]], region, target);
+                    self.fill_blocks(v, &block, &block.voxels[first..first + dims[2]], region, target);
                 }
                 Input::Planes { values, dims } => {
                     let Some(first) = row_start(*dims, plane, z, y) else { target.fill(0.0); continue };
@@ -90,7 +92,7 @@ impl Direct {
     }
 
     #[inline(always)]
-    fn fill_blocks<E: Element>(&self, block: &InputBlock<'_, E>, row: &[Lanes<E>], region: &Region, target: &mut [f32]) {
+    fn fill_blocks<V: Vector, E: Element>(&self, v: V, block: &InputBlock<'_, E>, row: &[Lanes<E>], region: &Region, target: &mut [f32]) {
         let target = target.as_chunks_mut::<BLOCK>().0;
         let (before, inside, first) = self.inside(region, target.len(), row.len());
         let (left, rest) = target.split_at_mut(before);
@@ -100,15 +102,9 @@ impl Direct {
         if inside == 0 {
             return;
         }
-        let step = self.sampling(2).input_step;
-        if step == 1 {
-            for (target, voxel) in middle.iter_mut().zip(&row[first..]) {
-                *target = block.load(voxel);
-            }
-        } else {
-            for (target, voxel) in middle.iter_mut().zip(row[first..].iter().step_by(step)) {
-                *target = block.load(voxel);
-            }
+        match self.sampling(2).input_step {
+            1 => load_row(v, block, &row[first..], 1, middle),
+            step => load_row(v, block, &row[first..], step, middle),
         }
     }
 

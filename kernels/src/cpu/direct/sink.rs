@@ -2,16 +2,20 @@
 
 use super::layer::PanelTarget;
 use crate::cpu::blocks::{OutputBlocks, Shared};
-use crate::cpu::element::{Element, Lanes};
+use crate::cpu::convert::store_voxel;
+use crate::cpu::element::Element;
+use crate::cpu::vector::Vector;
 use crate::program::BLOCK;
 
-/// Takes the 16 results of one position.
+/// Takes the 16 results of one position, and leaves what a reader will find:
+/// statistics are taken from that, because those of unrounded values would
+/// not turn a constant channel into zeros.
 pub(in crate::cpu) trait Sink: Sync {
     /// `voxel` is the output voxel of the position's first corner.
     ///
     /// # Safety
     /// No other thread writes this voxel of this panel meanwhile.
-    unsafe fn put(&self, target: PanelTarget, voxel: usize, values: [f32; BLOCK]);
+    unsafe fn put<V: Vector>(&self, v: V, target: PanelTarget, voxel: usize, values: &mut [f32; BLOCK]);
 }
 
 /// Blocks of channels.
@@ -20,13 +24,13 @@ pub(in crate::cpu) struct BlockSink<'a, E>(pub OutputBlocks<'a, E>);
 
 impl<E: Element> Sink for BlockSink<'_, E> {
     #[inline(always)]
-    unsafe fn put(&self, target: PanelTarget, voxel: usize, values: [f32; BLOCK]) {
+    unsafe fn put<V: Vector>(&self, v: V, target: PanelTarget, voxel: usize, values: &mut [f32; BLOCK]) {
         let [_, height, width] = self.0.dims();
         let [z, y, x] = target.shift;
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.0.set(target.block, voxel + (z * height + y) * width + x, Lanes::narrow(values)) }
-    }
-}
+        let place = self.0.voxel(target.block, voxel + (z * height + y) * width + x);
+        // SAFETY: inside the output; the caller's promise, passed on.
+        unsafe { store_voxel(v, values, place) }
+    }}
 
 /// Planar f32 channels: a network output.
 #[derive(Debug)]
@@ -39,12 +43,11 @@ pub(in crate::cpu) struct PlanarSink<'a> {
 
 impl Sink for PlanarSink<'_> {
     #[inline(always)]
-    unsafe fn put(&self, target: PanelTarget, voxel: usize, values: [f32; BLOCK]) {
+    unsafe fn put<V: Vector>(&self, _: V, target: PanelTarget, voxel: usize, values: &mut [f32; BLOCK]) {
         let first = target.block * BLOCK;
         let channels = (self.values.len() / self.voxels).saturating_sub(first).min(BLOCK);
-        for (lane, value) in values.into_iter().enumerate().take(channels) {
+        for (lane, value) in values.iter().enumerate().take(channels) {
             // SAFETY: the caller's promise, passed on.
-            unsafe { self.values.set((first + lane) * self.voxels + voxel, value) }
+            unsafe { self.values.set((first + lane) * self.voxels + voxel, *value) }
         }
-    }
-}
+    }}

@@ -5,7 +5,7 @@ use super::layer::{Chunk, Direct, PanelTarget};
 use super::patch::Input;
 use super::sink::Sink;
 use super::tile::{MOST_POSITIONS, Tile, positions};
-use crate::cpu::activation::activate;
+use crate::cpu::activation::activate_all;
 use crate::cpu::blocks::Shared;
 use crate::cpu::element::Element;
 use crate::cpu::statistics::Moments;
@@ -132,7 +132,7 @@ impl<E: Element, S: Sink> Kernel for Share<'_, '_, E, S> {
 
         for (index, chunk) in layer.chunks.iter().enumerate() {
             if chunk.taps.start == 0 {
-                layer.fill_patch(&task.input, &region, chunk, &mut work.patch);
+                layer.fill_patch(v, &task.input, &region, chunk, &mut work.patch);
             }
             work.offsets.find(layer, patch_dims, chunk);
             let is_last = index + 1 == layer.chunks.len();
@@ -152,7 +152,7 @@ impl<E: Element, S: Sink> Kernel for Share<'_, '_, E, S> {
                         // SAFETY: the voxels and panels of this share, which
                         // no other thread computes (caller of `Task::run`;
                         // test `tests/cpu_steps.rs`).
-                        unsafe { task.finish(layer.targets[panel], voxels, &mut sums[..used], &mut work.moments[place]) };
+                        unsafe { task.finish(v, layer.targets[panel], voxels, &mut sums[..used], &mut work.moments[place]) };
                     }
                 }
             }
@@ -171,16 +171,14 @@ impl<E: Element, S: Sink> Task<'_, E, S> {
     /// # Safety
     /// No other thread writes these voxels of this panel meanwhile.
     #[inline(always)]
-    unsafe fn finish(&self, target: PanelTarget, voxels: &[usize], sums: &mut [[f32; BLOCK]], moments: &mut Moments) {
-        for values in sums.iter_mut() {
-            *values = activate(self.layer.activation, *values);
-        }
-        for (values, voxel) in sums.iter().zip(voxels) {
+    unsafe fn finish<V: Vector>(&self, v: V, target: PanelTarget, voxels: &[usize], sums: &mut [[f32; BLOCK]], moments: &mut Moments) {
+        activate_all(self.layer.activation, sums);
+        for (values, voxel) in sums.iter_mut().zip(voxels) {
             // SAFETY: the caller's promise, passed on.
-            unsafe { self.sink.put(target, *voxel, *values) };
+            unsafe { self.sink.put(v, target, *voxel, values) };
         }
         if self.moments.is_some() {
-            moments.add(sums);
+            moments.add(v, sums);
         }
     }
 }

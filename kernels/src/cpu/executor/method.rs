@@ -1,6 +1,7 @@
-//! How each convolution is computed: directly, or by Winograd's method with
-//! tiles that fit the size of its grid.
+//! How each convolution is computed: directly, by Winograd's method with
+//! tiles that fit the size of its grid, or on a tile unit.
 
+use crate::cpu::amx::{self, Unit};
 use crate::cpu::direct::Direct;
 use crate::cpu::winograd::{Tile, Winograd, applies};
 use crate::program::{BLOCK, Conv, Kind, Program, Source};
@@ -10,6 +11,7 @@ use crate::program::{BLOCK, Conv, Kind, Program, Source};
 pub(super) enum Layer {
     Direct(Direct),
     Winograd(Winograd),
+    Amx(amx::Layer, Unit),
 }
 
 impl Layer {
@@ -17,6 +19,7 @@ impl Layer {
         match self {
             Self::Direct(layer) => layer.bytes(),
             Self::Winograd(layer) => layer.bytes(),
+            Self::Amx(layer, _) => layer.bytes(),
         }
     }
 }
@@ -25,11 +28,12 @@ impl Layer {
 #[derive(Debug)]
 pub(super) struct Layers {
     layers: Vec<Option<Layer>>,
+    tiles: Option<Unit>,
 }
 
 impl Layers {
-    pub fn new(steps: usize) -> Self {
-        Self { layers: (0..steps).map(|_| None).collect() }
+    pub fn new(steps: usize, tiles: Option<Unit>) -> Self {
+        Self { layers: (0..steps).map(|_| None).collect(), tiles }
     }
 
     pub fn get(&self, step: usize) -> Option<&Layer> {
@@ -44,8 +48,14 @@ impl Layers {
     /// are in that order.
     pub fn fit(&mut self, program: &Program, step: usize, dims: [usize; 3]) -> Option<&Layer> {
         let place = self.layers.get_mut(step)?;
-        match &program.steps[step].kind {
-            Kind::Conv { input: Source::Value(value), conv } => {
+        match (&program.steps[step].kind, self.tiles) {
+            (Kind::Conv { input: Source::Value(value), conv }, Some(unit)) => {
+                place.get_or_insert_with(|| Layer::Amx(amx::Layer::of_blocks(conv, &value.lanes()), unit));
+            }
+            (Kind::ConvTranspose { input, conv }, Some(unit)) => {
+                place.get_or_insert_with(|| Layer::Amx(amx::Layer::transposed(conv, &input.lanes()), unit));
+            }
+            (Kind::Conv { input: Source::Value(value), conv }, None) => {
                 let lanes = value.lanes();
                 match (choose(conv, lanes.len(), dims), &place) {
                     (None, Some(Layer::Direct(_))) => {}
@@ -54,10 +64,10 @@ impl Layers {
                     (Some(tile), _) => *place = Some(Layer::Winograd(Winograd::new(conv, &lanes, tile))),
                 }
             }
-            Kind::Conv { input: Source::Input { channels }, conv } => {
+            (Kind::Conv { input: Source::Input { channels }, conv }, _) => {
                 place.get_or_insert_with(|| Layer::Direct(Direct::of_planes(conv, *channels)));
             }
-            Kind::ConvTranspose { input, conv } => {
+            (Kind::ConvTranspose { input, conv }, None) => {
                 place.get_or_insert_with(|| Layer::Direct(Direct::transposed(conv, &input.lanes())));
             }
             _ => {}

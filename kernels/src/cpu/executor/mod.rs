@@ -15,6 +15,7 @@ mod scratch;
 use std::sync::Arc;
 
 use super::Cpu;
+use super::amx::Unit;
 use super::element::Element;
 use super::statistics::Affines;
 use crate::device::{Executable, check_input, fit_outputs};
@@ -38,15 +39,17 @@ pub(in crate::cpu) struct Network<E> {
 }
 
 impl<E: Element> Network<E> {
+    /// Convolutions run on `tiles`, if given.
+    ///
     /// # Errors
     /// [`OpError::Device`] for a program whose numbers contradict each other.
-    pub fn new(cpu: &Cpu, program: &Arc<Program>) -> Result<Self, OpError> {
+    pub fn new(cpu: &Cpu, program: &Arc<Program>, tiles: Option<Unit>) -> Result<Self, OpError> {
         check::program(program)?;
         Ok(Self {
             cpu: cpu.clone(),
             program: Arc::clone(program),
             affines: Affines::new(&program.affines),
-            layers: Layers::new(program.steps.len()),
+            layers: Layers::new(program.steps.len(), tiles),
             plan: None,
             scratch: Scratch::new(cpu.threads()),
         })

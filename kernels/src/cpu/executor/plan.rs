@@ -9,7 +9,7 @@ use crate::cpu::blocks::BlockRef;
 use crate::cpu::element::{Element, Lanes};
 use crate::cpu::rows::{self, Segment, segments};
 use crate::cpu::statistics::{Affines, Moments};
-use crate::cpu::{Cpu, direct, winograd};
+use crate::cpu::{Cpu, amx, direct, winograd};
 use crate::error::OpError;
 use crate::graph::NetworkError;
 use crate::program::{BLOCK, Kind, Layout, Program, Step, Target, Value};
@@ -18,6 +18,7 @@ use crate::program::{BLOCK, Kind, Layout, Program, Step, Target, Value};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cut {
     Direct(direct::Cut),
+    Amx(amx::Cut),
     /// And how many shares the panels of a batch make.
     Winograd(winograd::Sizes, usize),
     Rows(rows::Cut),
@@ -129,11 +130,16 @@ fn block_refs(value: &Value, voxels: usize, first_lane: impl Fn(usize) -> usize)
 /// The cut of a step and the statistics slots it needs.
 fn cut(step: &Step, layer: Option<&Layer>, [input, output]: [[usize; 3]; 2], cpu: &Cpu) -> (Cut, usize) {
     let threads = cpu.threads();
+    let is_transposed = matches!(step.kind, Kind::ConvTranspose { .. });
+    let positions = if is_transposed { input } else { output };
     match layer {
         Some(Layer::Direct(layer)) => {
-            let is_transposed = matches!(step.kind, Kind::ConvTranspose { .. });
-            let cut = direct::Cut::new(layer, if is_transposed { input } else { output }, threads);
+            let cut = direct::Cut::new(layer, positions, threads);
             (Cut::Direct(cut), cut.boxes() * layer.panels())
+        }
+        Some(Layer::Amx(layer, _)) => {
+            let cut = amx::Cut::new(layer, positions);
+            (Cut::Amx(cut), cut.boxes() * layer.panels())
         }
         Some(Layer::Winograd(layer)) => {
             let sizes = winograd::Sizes::new(layer, output, cpu.isa.rows());

@@ -4,6 +4,7 @@
 use super::method::{Layer, Layers};
 use super::plan::{Cut, Plan};
 use super::scratch::Scratch;
+use crate::cpu::amx;
 use crate::cpu::arena::Reads;
 use crate::cpu::blocks::{BlockRef, InputBlocks, OutputBlocks, Shared};
 use crate::cpu::direct::{self, BlockSink, Input, PlanarSink, Sink};
@@ -70,6 +71,15 @@ impl Run<'_> {
                     let sink = PlanarSink { values, voxels: output_dims.iter().product() };
                     self.direct(step, layer, *cut, &input, (&sink, output_dims), moments);
                 }
+                (Cut::Amx(cut), Some(Layer::Amx(layer, unit)), Target::Buffer(_)) => {
+                    let sink = BlockSink(OutputBlocks::new(written, output_dims));
+                    self.amx((layer, *unit), *cut, &input, (&sink, output_dims), moments);
+                }
+                (Cut::Amx(cut), Some(Layer::Amx(layer, unit)), Target::Output(output)) => {
+                    let values = Shared::new(outputs[output].data_mut());
+                    let sink = PlanarSink { values, voxels: output_dims.iter().product() };
+                    self.amx((layer, *unit), *cut, &input, (&sink, output_dims), moments);
+                }
                 (Cut::Winograd(sizes, groups), Some(Layer::Winograd(layer)), Target::Buffer(_)) => {
                     let output = OutputBlocks::new(written, output_dims);
                     self.winograd(layer, (*sizes, *groups), &input, &output, moments);
@@ -110,6 +120,20 @@ impl Run<'_> {
         // SAFETY: every share is run once, and this step alone writes the
         // target (test `tests/cpu_steps.rs`).
         self.scratch.for_each(cut.shares(), |share, work| unsafe { task.run(share, &mut work.direct) });
+    }
+
+    fn amx<E: Element, S: Sink>(
+        &self,
+        (layer, unit): (&amx::Layer, amx::Unit),
+        cut: amx::Cut,
+        input: &StepInput<'_, E>,
+        (sink, output_dims): (&S, [usize; 3]),
+        moments: Option<&Shared<'_, Moments>>,
+    ) {
+        let task = amx::Task { unit, isa: self.isa, layer, cut, input: input.blocks(), sink, output_dims, moments };
+        // SAFETY: every share is run once, and this step alone writes the
+        // target (test `amx::tests::a_network_runs_on_tiles`).
+        self.scratch.for_each(cut.shares(), |share, work| unsafe { task.run(share, &mut work.amx) });
     }
 
     fn winograd<E: Element>(

@@ -4,12 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::cpu::{direct, rows, winograd};
+use crate::cpu::{amx, direct, rows, winograd};
 
 /// One thread's working memory.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub direct: direct::Work,
+    pub amx: amx::Work,
     pub winograd: winograd::Work,
     pub rows: rows::Work,
 }
@@ -40,7 +41,7 @@ impl Scratch {
     pub fn bytes(&self) -> usize {
         let bytes = |work: &Mutex<Work>| {
             let work = work.lock().unwrap_or_else(PoisonError::into_inner);
-            work.direct.bytes() + work.winograd.bytes() + work.rows.bytes()
+            work.direct.bytes() + work.amx.bytes() + work.winograd.bytes() + work.rows.bytes()
         };
         self.threads.iter().map(bytes).sum()
     }

@@ -1,7 +1,9 @@
 //! Rows of a value, packed without dead lanes between its parts.
 
 use crate::cpu::blocks::InputBlocks;
+use crate::cpu::convert::load_row;
 use crate::cpu::element::Element;
+use crate::cpu::vector::Vector;
 use crate::program::{BLOCK, Value};
 
 /// One voxel's 16 channels.
@@ -50,24 +52,23 @@ impl<E: Element> Gather<'_, E> {
     }
 
     /// Loads row `[z, y]` of output block `block`; lanes past the last
-    /// channel are zero.
+    /// channel are zero. `packed` is scratch.
     #[inline(always)]
-    pub fn row(&self, block: usize, z: usize, y: usize, target: &mut Row) {
+    pub fn row<V: Vector>(&self, v: V, [block, z, y]: [usize; 3], packed: &mut Vec<[f32; BLOCK]>, target: &mut Row) {
         let [_, height, width] = self.dims();
         let first = (z * height + y) * width;
         let segments = &self.segments[block];
         if let [Segment { block, from: 0, to: 0, .. }] = segments.as_slice() {
             let source = self.input.block(*block);
-            for (target, voxel) in target.iter_mut().zip(&source.voxels[first..first + width]) {
-                *target = source.load(voxel);
-            }
+            load_row(v, &source, &source.voxels[first..first + width], 1, target);
             return;
         }
         target[..width].fill([0.0; BLOCK]);
         for segment in segments {
             let source = self.input.block(segment.block);
-            for (target, voxel) in target.iter_mut().zip(&source.voxels[first..first + width]) {
-                let values = source.load(voxel);
+            packed.resize(width, [0.0; BLOCK]);
+            load_row(v, &source, &source.voxels[first..first + width], 1, packed);
+            for (target, values) in target.iter_mut().zip(packed.iter()) {
                 target[segment.to..segment.to + segment.count]
                     .copy_from_slice(&values[segment.from..segment.from + segment.count]);
             }

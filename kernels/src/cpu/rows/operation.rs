@@ -2,9 +2,10 @@
 
 use super::gather::{Gather, Row};
 use super::pool::Pool;
-use super::task::Work;
+use super::task::{Scratch, Work};
 use super::upsample::Upsample;
 use crate::cpu::element::Element;
+use crate::cpu::vector::Vector;
 use crate::program::{BLOCK, CombineKind};
 
 /// A step without weights.
@@ -25,20 +26,21 @@ pub(in crate::cpu) enum Operation<'a, E> {
 impl<E: Element> Operation<'_, E> {
     /// Fills the row `[block, z, y]` of the output.
     #[inline(always)]
-    pub(super) fn row(&self, at @ [block, z, y]: [usize; 3], work: &mut Work) {
-        let Work { row, loaded, mixed } = work;
+    pub(super) fn row<V: Vector>(&self, v: V, at @ [block, z, y]: [usize; 3], work: &mut Work) {
+        let Work { row, scratch } = work;
         match self {
             Self::Copy { input, before } => {
                 let dims = input.dims();
-                inside(dims, *before, z, y, row, |z, y, target| input.row(block, z, y, target));
+                inside(dims, *before, z, y, row, |z, y, target| input.row(v, [block, z, y], &mut scratch.packed, target));
             }
             Self::Planes { values, dims, before } => {
                 inside(*dims, *before, z, y, row, |z, y, target| planes(values, *dims, [block, z, y], target));
             }
             Self::Combine { first, second, kind } => {
-                first.row(block, z, y, row);
+                let Scratch { loaded, packed, .. } = scratch;
                 loaded.resize(row.len(), [0.0; BLOCK]);
-                second.row(block, z, y, loaded);
+                first.row(v, at, packed, row);
+                second.row(v, at, packed, loaded);
                 let pairs = row.as_flattened_mut().iter_mut().zip(loaded.as_flattened());
                 match kind {
                     CombineKind::Add => pairs.for_each(|(a, b)| *a += b),
@@ -46,8 +48,8 @@ impl<E: Element> Operation<'_, E> {
                     CombineKind::Gate => pairs.for_each(|(a, b)| *a = *a * b + *a),
                 }
             }
-            Self::Pool { input, pool } => pool.row(input, at, loaded, row),
-            Self::Upsample { input, upsample } => upsample.row(input, at, loaded, mixed, row),
+            Self::Pool { input, pool } => pool.row(v, input, at, scratch, row),
+            Self::Upsample { input, upsample } => upsample.row(v, input, at, scratch, row),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Maximum and mean of moving windows.
 
 use super::gather::{Gather, Row};
+use super::task::Scratch;
 use crate::cpu::element::Element;
+use crate::cpu::vector::Vector;
 use crate::graph::PoolKind;
 use crate::program::BLOCK;
 
@@ -16,13 +18,14 @@ pub(in crate::cpu) struct Pool {
 }
 
 impl Pool {
-    /// Row `[z, y]` of an output block; `loaded` is scratch.
+    /// Row `[z, y]` of an output block.
     #[inline(always)]
-    pub fn row<E: Element>(
+    pub fn row<V: Vector, E: Element>(
         &self,
+        v: V,
         input: &Gather<'_, E>,
         [block, z, y]: [usize; 3],
-        loaded: &mut Vec<[f32; BLOCK]>,
+        Scratch { loaded, packed, .. }: &mut Scratch,
         target: &mut Row,
     ) {
         let [depth, height, width] = input.dims();
@@ -33,7 +36,7 @@ impl Pool {
         });
         for z in self.window(0, z, depth) {
             for y in self.window(1, y, height) {
-                input.row(block, z, y, loaded);
+                input.row(v, [block, z, y], packed, loaded);
                 match self.kind {
                     PoolKind::Max => self.along(loaded, target, |a, b| if a > b { a } else { b }),
                     PoolKind::Average => self.along(loaded, target, |a, b| a + b),

@@ -2,7 +2,7 @@
 
 use super::gather::Gather;
 use super::task::{Cut, Work};
-use crate::cpu::activation::{activate, exp};
+use crate::cpu::activation::{activate_all, exp};
 use crate::cpu::blocks::Shared;
 use crate::cpu::element::Element;
 use crate::cpu::vector::{Isa, Kernel, Vector};
@@ -41,7 +41,7 @@ impl<E: Element> Kernel for Part<'_, '_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(self, _: V) {
+    fn run<V: Vector>(self, v: V) {
         let Self { store, part, work } = self;
         let dims @ [_, height, width] = store.input.dims();
         let voxels = dims.iter().product::<usize>();
@@ -51,10 +51,8 @@ impl<E: Element> Kernel for Part<'_, '_, E> {
         work.row.resize(blocks * width, [0.0; BLOCK]);
         for y in rows {
             for (block, row) in work.row.chunks_exact_mut(width).enumerate() {
-                store.input.row(block, z, y, row);
-                for values in row.iter_mut() {
-                    *values = activate(store.activation, *values);
-                }
+                store.input.row(v, [block, z, y], &mut work.scratch.packed, row);
+                activate_all(store.activation, row);
             }
             if store.finish == Finish::Softmax {
                 softmax(&mut work.row, width, channels);

@@ -1,9 +1,10 @@
 //! Some rows of one output block.
 
 use super::operation::Operation;
-use crate::cpu::activation::activate;
+use crate::cpu::activation::activate_all;
 use crate::cpu::blocks::{OutputBlocks, Shared};
-use crate::cpu::element::{Element, Lanes};
+use crate::cpu::convert::store_row;
+use crate::cpu::element::Element;
 use crate::cpu::statistics::Moments;
 use crate::cpu::vector::{Isa, Kernel, Vector};
 use crate::graph::Activation;
@@ -49,15 +50,27 @@ impl Cut {
 /// What a thread needs while it computes.
 #[derive(Debug, Default)]
 pub(in crate::cpu) struct Work {
+    /// What is being made.
     pub(super) row: Vec<[f32; BLOCK]>,
-    pub(super) loaded: Vec<[f32; BLOCK]>,
-    pub(super) mixed: Vec<[f32; BLOCK]>,
+    pub(super) scratch: Scratch,
+}
+
+/// Rows on the way.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// As it was read.
+    pub loaded: Vec<[f32; BLOCK]>,
+    /// A mixture of several.
+    pub mixed: Vec<[f32; BLOCK]>,
+    /// One whose lanes are being packed.
+    pub packed: Vec<[f32; BLOCK]>,
 }
 
 impl Work {
     /// Bytes it has grown to.
     pub fn bytes(&self) -> usize {
-        [&self.row, &self.loaded, &self.mixed].map(|row| row.capacity() * 64).iter().sum()
+        let Scratch { loaded, mixed, packed } = &self.scratch;
+        [&self.row, loaded, mixed, packed].map(|row| row.capacity() * 64).iter().sum()
     }
 }
 
@@ -93,7 +106,7 @@ impl<E: Element> Kernel for Share<'_, '_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(self, _: V) {
+    fn run<V: Vector>(self, v: V) {
         let Self { task, share, work } = self;
         let cut = task.cut;
         let (block, part) = (share / cut.parts(), share % cut.parts());
@@ -101,20 +114,16 @@ impl<E: Element> Kernel for Share<'_, '_, E> {
         let mut moments = Moments::default();
         work.row.resize(cut.dims[2], [0.0; BLOCK]);
         for y in rows {
-            task.operation.row([block, z, y], work);
+            task.operation.row(v, [block, z, y], work);
             let row = work.row.as_mut_slice();
             let used = task.inside(z, y);
-            for values in &mut row[used] {
-                *values = activate(task.activation, *values);
-            }
+            activate_all(task.activation, &mut row[used]);
             // SAFETY: a row of this share, which no other thread computes
             // (caller of `Task::run`; test `tests/cpu_steps.rs`).
             let target = unsafe { task.output.row(block, z, y) };
-            for (target, values) in target.iter_mut().zip(row.iter()) {
-                *target = Lanes::narrow(*values);
-            }
+            store_row(v, row, target);
             if task.moments.is_some() {
-                row.chunks(8).for_each(|voxels| moments.add(voxels));
+                row.chunks(8).for_each(|voxels| moments.add(v, voxels));
             }
         }
         if let Some(slots) = task.moments {

@@ -1,7 +1,9 @@
 //! Finer grids: repeated voxels, or linear between voxel centres.
 
 use super::gather::{Gather, Row};
+use super::task::Scratch;
 use crate::cpu::element::Element;
+use crate::cpu::vector::Vector;
 use crate::graph::UpsampleKind;
 use crate::program::BLOCK;
 
@@ -20,20 +22,20 @@ struct Between {
 }
 
 impl Upsample {
-    /// Row `[z, y]` of an output block; `loaded` and `mixed` are scratch.
+    /// Row `[z, y]` of an output block.
     #[inline(always)]
-    pub fn row<E: Element>(
+    pub fn row<V: Vector, E: Element>(
         &self,
+        v: V,
         input: &Gather<'_, E>,
         [block, z, y]: [usize; 3],
-        loaded: &mut Vec<[f32; BLOCK]>,
-        mixed: &mut Vec<[f32; BLOCK]>,
+        Scratch { loaded, mixed, packed }: &mut Scratch,
         target: &mut Row,
     ) {
         let [depth, height, width] = input.dims();
         loaded.resize(width, [0.0; BLOCK]);
         if self.kind == UpsampleKind::Nearest {
-            input.row(block, z / self.factor[0], y / self.factor[1], loaded);
+            input.row(v, [block, z / self.factor[0], y / self.factor[1]], packed, loaded);
             for (repeated, values) in target.chunks_mut(self.factor[2]).zip(loaded.iter()) {
                 repeated.fill(*values);
             }
@@ -47,7 +49,7 @@ impl Upsample {
                 if wz * wy == 0.0 {
                     continue;
                 }
-                input.row(block, iz, iy, loaded);
+                input.row(v, [block, iz, iy], packed, loaded);
                 for (sum, value) in mixed.as_flattened_mut().iter_mut().zip(loaded.as_flattened()) {
                     *sum += wz * wy * value;
                 }

@@ -88,9 +88,7 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn matmul(self, rows: usize, step: Matmul) {
         // SAFETY: as the caller promises; `rows` is at least what is computed.
-        unsafe {
-            if rows >= 24 { step.run::<Self, 24, 1>(self) } else { rest(self, rows, step) }
-        }
+        unsafe { if rows >= 24 { step.run::<Self, 24, 1>(self) } else { rest(self, rows, step) } }
     }
 }
 

@@ -65,8 +65,7 @@ impl Kernel for Product<'_> {
 
 #[test]
 fn products_of_any_number_of_rows() {
-    let depth = 19;
-    for isa in Isa::available() {
+    for (isa, depth) in Isa::available().into_iter().flat_map(|isa| [1, 19, 64, 131].map(|depth| (isa, depth))) {
         let a: Vec<f32> = (0..isa.rows() * depth).map(|i| (i as f32 * 0.3).sin()).collect();
         let b: Vec<f32> = (0..depth * BLOCK).map(|i| (i as f32 * 0.7).cos()).collect();
         for rows in 0..=isa.rows() {
@@ -102,7 +101,7 @@ impl Kernel for Round<'_> {
 #[test]
 fn bf16_rounds_alike() {
     let mut values = block(2.3);
-    values[..5].copy_from_slice(&[1.003_906_25, 1.011_718_75, f32::INFINITY, -0.0, 1e-39]);
+    values[..5].copy_from_slice(&[1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, f32::INFINITY, -0.0, 1e-39]);
     for isa in Isa::available() {
         let (mut stored, mut back) = (Lanes::default(), [0.0; BLOCK]);
         isa.run(Round(&values, &mut stored, &mut back));

@@ -25,57 +25,72 @@ pub(super) struct Run {
 /// two, and rows are too short for the processor to guess.
 const AHEAD: usize = 2;
 
-/// Transforms a run of tiles of input block `index`.
-pub(super) fn transform<E: Element>(isa: Isa, sizes: &Sizes, block: &InputBlock<'_, E>, index: usize, run: Run, work: &mut Work) {
-    let tile = sizes.tile;
-    let [nz, ny, nx] = tile.inputs();
-    let [mz, my, mx] = tile.outputs;
-    let padding = tile.padding();
-    let width = run.len * mx + nx - mx;
-    let row = width * BLOCK;
-    let start = |axis: usize| (run.tile[axis] * tile.outputs[axis]) as isize - padding[axis] as isize;
-    // Rows of one y at all z, then all products along z.
-    let (rows, rest) = work.rows.split_at_mut(nz.max(ny) * row);
-    let planes = &mut rest[..nz * ny * row];
-    let source = |index: usize| {
-        let (y, z) = (index / nz, index % nz);
-        sizes.row(block.voxels, start(0) + z as isize, start(1) + y as isize)
-    };
-    for y in 0..ny {
-        for z in 0..nz {
-            let to = &mut rows[z * row..][..row];
-            let index = y * nz + z;
-            fetch(isa, block, source(index), source(index + AHEAD), start(2), to);
-        }
-        along(isa, mz, rows, row, &mut planes[y * row..], ny * row, row);
-    }
-    for z in 0..nz {
-        along(isa, my, &planes[z * ny * row..][..ny * row], row, rows, row, row);
+/// One block of the input.
+pub(super) struct Source<'a, E> {
+    pub isa: Isa,
+    pub sizes: &'a Sizes,
+    pub block: InputBlock<'a, E>,
+    /// Which block of the input it is.
+    pub index: usize,
+}
+
+impl<E: Element> Source<'_, E> {
+    /// Transforms a run of tiles.
+    pub fn transform(&self, run: Run, work: &mut Work) {
+        let Self { isa, sizes, .. } = *self;
+        let [nz, ny, nx] = sizes.tile.inputs();
+        let [mz, my, mx] = sizes.tile.outputs;
+        let row = (run.len * mx + nx - mx) * BLOCK;
+        // Rows of one y at all z, then all products along z.
+        let (rows, rest) = work.rows.split_at_mut(nz.max(ny) * row);
+        let planes = &mut rest[..nz * ny * row];
         for y in 0..ny {
-            let from = &rows[y * row..][..row];
-            let to = Place { sizes, run, point: (z * ny + y) * nx, lane: index * BLOCK };
-            columns(isa, mx, from, &mut work.values, to);
+            for z in 0..nz {
+                self.load(run, y * nz + z, &mut rows[z * row..][..row]);
+            }
+            let along = Along { from: rows, from_step: row, to: &mut planes[y * row..], to_step: ny * row, len: row };
+            along.run_on(isa, mz);
         }
+        for z in 0..nz {
+            let from = &planes[z * ny * row..][..ny * row];
+            Along { from, from_step: row, to: rows, to_step: row, len: row }.run_on(isa, my);
+            for y in 0..ny {
+                let (point, lane) = ((z * ny + y) * nx, self.index * BLOCK);
+                let from = &rows[y * row..][..row];
+                Columns { from, to: &mut work.values, sizes, run, point, lane }.run_on(isa, mx);
+            }
+        }
+    }
+
+    /// Loads row `index` of a run, counted z first, with its zeros.
+    fn load(&self, run: Run, index: usize, to: &mut [f32]) {
+        let Some(voxels) = self.row(run, index) else { return to.fill(0.0) };
+        let [_, _, start] = self.start(run);
+        let before = (-start).max(0) as usize;
+        let first = start.max(0) as usize;
+        let inside = (voxels.len() - first).min(to.len() / BLOCK - before);
+        to[..before * BLOCK].fill(0.0);
+        to[(before + inside) * BLOCK..].fill(0.0);
+        let later = &self.row(run, index + AHEAD).unwrap_or(voxels)[first..][..inside];
+        let (voxels, to) = (&voxels[first..][..inside], &mut to[before * BLOCK..][..inside * BLOCK]);
+        self.isa.run(Fetch { voxels, later, block: &self.block, to });
+    }
+
+    /// First voxel `[z, y, x]` of a run, which may lie before the volume.
+    fn start(&self, run: Run) -> [isize; 3] {
+        let padding = self.sizes.tile.padding();
+        std::array::from_fn(|a| (run.tile[a] * self.sizes.tile.outputs[a]) as isize - padding[a] as isize)
+    }
+
+    /// Row `index` of a run, if it is inside the volume.
+    fn row(&self, run: Run, index: usize) -> Option<&[Lanes<E>]> {
+        let depth = self.sizes.tile.inputs()[0];
+        let [z, y, _] = self.start(run);
+        self.sizes.row(self.block.voxels, z + (index % depth) as isize, y + (index / depth) as isize)
     }
 }
 
-/// A row of an input block, if it is inside the volume.
-type Row<'a, E> = Option<&'a [Lanes<E>]>;
-
-/// Loads one row with its zeros, and asks for one that comes `later`.
-fn fetch<E: Element>(isa: Isa, block: &InputBlock<'_, E>, voxels: Row<'_, E>, later: Row<'_, E>, start: isize, to: &mut [f32]) {
-    let Some(voxels) = voxels else { return to.fill(0.0) };
-    let width = to.len() / BLOCK;
-    let before = (-start).max(0) as usize;
-    let first = start.max(0) as usize;
-    let inside = voxels.len().saturating_sub(first).min(width - before);
-    to[..before * BLOCK].fill(0.0);
-    to[(before + inside) * BLOCK..].fill(0.0);
-    let to = &mut to[before * BLOCK..][..inside * BLOCK];
-    let later = &later.unwrap_or(voxels)[first..][..inside];
-    isa.run(Fetch { voxels: &voxels[first..][..inside], later, block, to });
-}
-
+/// Loads voxels, and asks for those that come `later`.
 struct Fetch<'a, E> {
     voxels: &'a [Lanes<E>],
     later: &'a [Lanes<E>],
@@ -93,7 +108,8 @@ impl<E: Element> Kernel for Fetch<'_, E> {
         let to = self.to.as_mut_ptr();
         for part in (0..BLOCK).step_by(V::LANES) {
             // SAFETY: `part + LANES <= BLOCK`, the length of scale, shift and
-            // each voxel; the assert bounds the writes (test `winograd::tests`).
+            // each voxel; the assert bounds the writes (test
+            // `every_instruction_set_and_tile_computes_the_convolution`).
             unsafe {
                 let scale = v.load(self.block.scale.as_ptr().add(part));
                 let shift = v.load(self.block.shift.as_ptr().add(part));
@@ -109,18 +125,9 @@ impl<E: Element> Kernel for Fetch<'_, E> {
     }
 }
 
-/// Transforms `len` floats at a time: input `i` at `from[i * from_step..]`,
+/// A transform of `len` floats at a time: input `i` at `from[i * from_step..]`,
 /// product `j` to `to[j * to_step..]`.
-fn along(isa: Isa, outputs: usize, from: &[f32], from_step: usize, to: &mut [f32], to_step: usize, len: usize) {
-    match outputs {
-        1 => isa.run(Along { axis: One, from, from_step, to, to_step, len }),
-        2 => isa.run(Along { axis: Two, from, from_step, to, to_step, len }),
-        _ => isa.run(Along { axis: Four, from, from_step, to, to_step, len }),
-    }
-}
-
-struct Along<'a, A> {
-    axis: A,
+struct Along<'a> {
     from: &'a [f32],
     from_step: usize,
     to: &'a mut [f32],
@@ -128,68 +135,76 @@ struct Along<'a, A> {
     len: usize,
 }
 
-impl<A: Axis> Kernel for Along<'_, A> {
-    type Output = ();
-    #[inline(always)]
-    fn run<V: Vector>(self, v: V) {
-        let last = A::INPUTS - 1;
-        assert!(self.from.len() >= last * self.from_step + self.len && self.len % BLOCK == 0);
-        assert!(self.to.len() >= last * self.to_step + self.len);
-        let (from, to) = (self.from.as_ptr(), self.to.as_mut_ptr());
-        for at in (0..self.len).step_by(V::LANES) {
-            // SAFETY: `at + LANES <= len` and the asserts bound both sides
-            // (test `winograd::tests`).
-            let get = |i: usize| unsafe { v.load(from.add(at + i * self.from_step)) };
-            // SAFETY: as above.
-            A::input(get, |j, value| unsafe { value.store(to.add(at + j * self.to_step)) });
+impl Along<'_> {
+    /// For an axis with `outputs` outputs.
+    fn run_on(self, isa: Isa, outputs: usize) {
+        match outputs {
+            1 => isa.run((One, self)),
+            2 => isa.run((Two, self)),
+            _ => isa.run((Four, self)),
         }
     }
 }
 
-/// Where the products of a run go.
-#[derive(Debug, Clone, Copy)]
-struct Place<'a> {
-    sizes: &'a Sizes,
-    run: Run,
-    point: usize,
-    lane: usize,
+impl<A: Axis> Kernel for (A, Along<'_>) {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Vector>(self, v: V) {
+        let (axis, Along { from, from_step, to, to_step, len }) = self;
+        let last = A::INPUTS - 1;
+        assert!(from.len() >= last * from_step + len && len.is_multiple_of(BLOCK));
+        assert!(to.len() >= last * to_step + len);
+        let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+        for at in (0..len).step_by(V::LANES) {
+            // SAFETY: `at + LANES <= len` and the asserts bound both sides
+            // (test `every_instruction_set_and_tile_computes_the_convolution`).
+            let get = |i: usize| unsafe { v.load(from.add(at + i * from_step)) };
+            // SAFETY: as above.
+            axis.input(get, |j, value| unsafe { value.store(to.add(at + j * to_step)) });
+        }
+    }
 }
 
 /// The last transform, along x, with the products put where the matrix
 /// product reads them.
-fn columns(isa: Isa, outputs: usize, from: &[f32], to: &mut [f32], place: Place<'_>) {
-    match outputs {
-        2 => isa.run(Columns { axis: Two, from, to, place }),
-        _ => isa.run(Columns { axis: Four, from, to, place }),
+struct Columns<'a> {
+    /// A row of the run.
+    from: &'a [f32],
+    to: &'a mut [f32],
+    sizes: &'a Sizes,
+    run: Run,
+    /// First point of the row.
+    point: usize,
+    /// First input lane.
+    lane: usize,
+}
+
+impl Columns<'_> {
+    /// For an axis with `outputs` outputs.
+    fn run_on(self, isa: Isa, outputs: usize) {
+        match outputs {
+            2 => isa.run((Two, self)),
+            _ => isa.run((Four, self)),
+        }
     }
 }
 
-struct Columns<'a, A> {
-    axis: A,
-    from: &'a [f32],
-    to: &'a mut [f32],
-    place: Place<'a>,
-}
-
-impl<A: Axis> Kernel for Columns<'_, A> {
+impl<A: Axis> Kernel for (A, Columns<'_>) {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector>(self, v: V) {
-        let Place { sizes, run, point, lane } = self.place;
+        let (axis, Columns { from, to, sizes, run, point, lane }) = self;
         let step = sizes.point_step();
-        let (columns, products) = (A::OUTPUTS, A::INPUTS);
-        assert!(self.from.len() >= ((run.len - 1) * columns + products) * BLOCK);
+        assert!(from.len() >= (run.len * A::OUTPUTS + A::INPUTS - A::OUTPUTS) * BLOCK);
         for tile in 0..run.len {
             let first = sizes.value(run.slot + tile, point) + lane;
-            assert!(first + (products - 1) * step + BLOCK <= self.to.len());
-            // SAFETY: the asserts (test `winograd::tests`).
-            let (from, to) =
-                unsafe { (self.from.as_ptr().add(tile * columns * BLOCK), self.to.as_mut_ptr().add(first)) };
+            assert!(first + (A::INPUTS - 1) * step + BLOCK <= to.len());
             for part in (0..BLOCK).step_by(V::LANES) {
-                // SAFETY: the asserts (test `winograd::tests`).
-                let get = |i: usize| unsafe { v.load(from.add(i * BLOCK + part)) };
+                // SAFETY: the asserts (test
+                // `every_instruction_set_and_tile_computes_the_convolution`).
+                let get = |i: usize| unsafe { v.load(from.as_ptr().add((tile * A::OUTPUTS + i) * BLOCK + part)) };
                 // SAFETY: as above.
-                A::input(get, |j, value| unsafe { value.store(to.add(j * step + part)) });
+                axis.input(get, |j, value| unsafe { value.store(to.as_mut_ptr().add(first + j * step + part)) });
             }
         }
     }

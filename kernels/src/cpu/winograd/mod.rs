@@ -12,14 +12,12 @@
 //!
 //! Called by the executor, in this order:
 //! 1. [`applies`] says whether a layer has the right shape;
-//! 2. [`Tile::choose`] and [`pays`], when the size of the volume is known,
-//!    choose the tile, or the direct sum;
-//! 3. [`Winograd::new`] packs the weights for this tile (again only when
-//!    another size wants another tile);
-//! 4. [`Sizes::new`] cuts the volume, [`Sizes::panel_groups`] says how the
-//!    output panels are shared out when the volume alone has too few batches;
-//! 5. [`Task::run`] computes one batch for some output panels, with one
-//!    [`Work`] per thread that is kept between calls.
+//! 2. [`Winograd::new`] packs the weights for a [`Tile`];
+//! 3. [`Sizes::new`] cuts the volume into batches;
+//! 4. [`Task::run`] computes one batch for some output panels, with one
+//!    [`Work`] per thread that is kept between calls. Every call transforms
+//!    the input of its batch, so panels should be shared out only where
+//!    there are fewer batches than threads.
 #![allow(unsafe_code)]
 
 mod input;
@@ -35,5 +33,5 @@ mod weights;
 
 pub(in crate::cpu) use sizes::{Sizes, Work};
 pub(in crate::cpu) use task::Task;
-pub(in crate::cpu) use tile::{Tile, applies, pays};
+pub(in crate::cpu) use tile::{Tile, applies};
 pub(in crate::cpu) use weights::Winograd;

@@ -4,61 +4,67 @@ use super::sizes::Sizes;
 use super::transform::{Axis, Four, One, Two};
 use super::weights::Line;
 use crate::cpu::blocks::OutputBlocks;
-use crate::cpu::vector::{BLOCK, Element, Isa, Kernel, Vector};
 use crate::cpu::statistics::Moments;
+use crate::cpu::vector::{BLOCK, Element, Isa, Kernel, Vector};
 use crate::graph::Activation;
 
 /// Products of a plane of points, at most 6 x 6.
 const PLANE: usize = 36;
 
-/// Turns the products of plane `z` into voxels, for `tiles` tiles.
-pub(super) fn planes(isa: Isa, sizes: &Sizes, z: usize, tiles: usize, products: &[f32], planes: &mut [f32]) {
-    let [_, my, mx] = sizes.tile.outputs;
-    match (my, mx) {
-        (2, 2) => isa.run(Planes { axes: (Two, Two), sizes, z, tiles, products, planes }),
-        (2, _) => isa.run(Planes { axes: (Two, Four), sizes, z, tiles, products, planes }),
-        (_, 2) => isa.run(Planes { axes: (Four, Two), sizes, z, tiles, products, planes }),
-        _ => isa.run(Planes { axes: (Four, Four), sizes, z, tiles, products, planes }),
+/// Turns the products of one plane of points into voxels.
+pub(super) struct Planes<'a> {
+    pub sizes: &'a Sizes,
+    /// Which plane.
+    pub z: usize,
+    /// Tiles in use.
+    pub tiles: usize,
+    /// As [`super::product::Products`] leaves them.
+    pub products: &'a [f32],
+    /// `[tile][plane][y][x][lane]`.
+    pub planes: &'a mut [f32],
+}
+
+impl Planes<'_> {
+    /// Transforms all tiles.
+    pub fn run_on(self, isa: Isa) {
+        let [_, my, mx] = self.sizes.tile.outputs;
+        match (my, mx) {
+            (2, 2) => isa.run((Two, Two, self)),
+            (2, _) => isa.run((Two, Four, self)),
+            (_, 2) => isa.run((Four, Two, self)),
+            _ => isa.run((Four, Four, self)),
+        }
     }
 }
 
-struct Planes<'a, A> {
-    #[allow(dead_code, reason = "names the type only")]
-    axes: A,
-    sizes: &'a Sizes,
-    z: usize,
-    tiles: usize,
-    products: &'a [f32],
-    planes: &'a mut [f32],
-}
-
-impl<Y: Axis, X: Axis> Kernel for Planes<'_, (Y, X)> {
+impl<Y: Axis, X: Axis> Kernel for (Y, X, Planes<'_>) {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector>(self, v: V) {
-        let sizes = self.sizes;
+        let (along_y, along_x, Planes { sizes, z, tiles, products, planes }) = self;
         let (group, depth) = (sizes.group, sizes.tile.inputs()[0]);
         let size = Y::OUTPUTS * X::OUTPUTS * BLOCK;
-        assert!(self.products.len() >= self.tiles.div_ceil(group) * group * Y::INPUTS * X::INPUTS * BLOCK);
-        assert!(self.planes.len() >= self.tiles * depth * size && self.z < depth);
-        for tile in 0..self.tiles {
+        assert!(products.len() >= tiles.div_ceil(group) * group * Y::INPUTS * X::INPUTS * BLOCK);
+        assert!(planes.len() >= tiles * depth * size && z < depth);
+        for tile in 0..tiles {
             let first = (tile / group * Y::INPUTS * X::INPUTS * group + tile % group) * BLOCK;
             for part in (0..BLOCK).step_by(V::LANES) {
-                // SAFETY: the asserts bound both sides (test `winograd::tests`).
+                // SAFETY: the asserts bound both sides (test
+                // `every_instruction_set_and_tile_computes_the_convolution`).
                 let (from, to) = unsafe {
-                    let to = self.planes.as_mut_ptr().add((tile * depth + self.z) * size + part);
-                    (self.products.as_ptr().add(first + part), to)
+                    let to = planes.as_mut_ptr().add((tile * depth + z) * size + part);
+                    (products.as_ptr().add(first + part), to)
                 };
                 let mut rows = [v; PLANE];
                 for y in 0..Y::INPUTS {
                     // SAFETY: as above.
                     let get = |x: usize| unsafe { v.load(from.add((y * X::INPUTS + x) * group * BLOCK)) };
-                    X::output(get, |x, value| rows[y * X::OUTPUTS + x] = value);
+                    along_x.output(get, |x, value| rows[y * X::OUTPUTS + x] = value);
                 }
                 for x in 0..X::OUTPUTS {
                     // SAFETY: as above.
                     let put = |y: usize, value: V| unsafe { value.store(to.add((y * X::OUTPUTS + x) * BLOCK)) };
-                    Y::output(|y| rows[y * X::OUTPUTS + x], put);
+                    along_y.output(|y| rows[y * X::OUTPUTS + x], put);
                 }
             }
         }
@@ -85,24 +91,18 @@ impl<E: Element> Finish<'_, E> {
     /// Writes the tile.
     pub fn run_on(self, isa: Isa) {
         match self.sizes.tile.outputs[0] {
-            1 => isa.run(FinishAlong { axis: One, tile: self }),
-            2 => isa.run(FinishAlong { axis: Two, tile: self }),
-            _ => isa.run(FinishAlong { axis: Four, tile: self }),
+            1 => isa.run((One, self)),
+            2 => isa.run((Two, self)),
+            _ => isa.run((Four, self)),
         }
     }
 }
 
-struct FinishAlong<'a, A, E> {
-    #[allow(dead_code, reason = "names the type only")]
-    axis: A,
-    tile: Finish<'a, E>,
-}
-
-impl<A: Axis, E: Element> Kernel for FinishAlong<'_, A, E> {
+impl<A: Axis, E: Element> Kernel for (A, Finish<'_, E>) {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector>(self, v: V) {
-        let Finish { sizes, origin, planes, bias, activation, output, panel, moments } = self.tile;
+        let (axis, Finish { sizes, origin, planes, bias, activation, output, panel, moments }) = self;
         let [_, height, width] = sizes.tile.outputs;
         let size = height * width * BLOCK;
         assert!(planes.len() >= A::INPUTS * size && output.dims() == sizes.dims);
@@ -126,7 +126,7 @@ impl<A: Axis, E: Element> Kernel for FinishAlong<'_, A, E> {
                     // SAFETY: as above.
                     let get = |z: usize| unsafe { v.load(from.add(z * size)) };
                     let mut column = [v; 4];
-                    A::output(get, |z, value| column[z] = value);
+                    axis.output(get, |z, value| column[z] = value);
                     for (z, value) in column.into_iter().enumerate().take(A::OUTPUTS) {
                         if whole || z < inside[0] {
                             let value = activate(value.add(bias), slope, activation);

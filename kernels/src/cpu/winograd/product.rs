@@ -33,7 +33,7 @@ impl Kernel for Products<'_> {
             for index in 0..groups {
                 let value = self.sizes.value(index * group, self.first + point);
                 // SAFETY: the asserts bound all three matrices (test
-                // `winograd::tests`).
+                // `every_instruction_set_and_tile_computes_the_convolution`).
                 unsafe {
                     let step = Matmul {
                         a: self.values.as_ptr().add(value),

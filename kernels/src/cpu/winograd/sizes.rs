@@ -14,8 +14,6 @@ pub(in crate::cpu) struct Sizes {
     pub(super) counts: [usize; 3],
     /// Stored input channels.
     pub(super) depth: usize,
-    /// Blocks of output channels.
-    pub(super) panels: usize,
     /// Tiles the matrix product takes at once.
     pub(super) group: usize,
     /// Tiles of a batch.
@@ -39,24 +37,7 @@ impl Sizes {
         // As many batches as give each about TILES tiles, all of one length.
         let batches = (all + TILES / 2) / TILES;
         let batch = all.div_ceil(batches.max(1)).div_ceil(rows).max(1) * rows;
-        Self { tile, dims, counts, depth: layer.depth, panels: layer.panels, group: rows, batch }
-    }
-
-    /// Into how many tasks the output panels of a batch should be split, each
-    /// transforming the input anew, for `threads` threads to be busy.
-    pub fn panel_groups(&self, threads: usize) -> usize {
-        let blocks = self.depth.div_ceil(BLOCK);
-        // Measured: one input transform costs as much as a third of a product.
-        let cost = |groups: usize| {
-            let turns = (self.batches() * groups).div_ceil(threads.max(1));
-            turns * (7 * blocks + self.panels.div_ceil(groups) * (19 * blocks + 7))
-        };
-        (1..=self.panels).min_by_key(|&groups| cost(groups)).unwrap_or(1)
-    }
-
-    /// Tiles of a batch; the last one may have fewer.
-    pub fn batch(&self) -> usize {
-        self.batch
+        Self { tile, dims, counts, depth: layer.depth, group: rows, batch }
     }
 
     /// Number of batches.
@@ -173,7 +154,8 @@ impl Memory {
 impl std::ops::Deref for Memory {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: a `Line` is 16 floats without padding (test `winograd::tests`).
+        // SAFETY: a `Line` is 16 floats without padding (test
+        // `every_instruction_set_and_tile_computes_the_convolution`).
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * BLOCK) }
     }
 }

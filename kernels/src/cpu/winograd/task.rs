@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::input::{Run, transform};
-use super::output::{Finish, planes};
+use super::input::{Run, Source};
+use super::output::{Finish, Planes};
 use super::product::Products;
 use super::sizes::{Sizes, Work};
 use super::weights::Winograd;
 use crate::cpu::blocks::{InputBlocks, OutputBlocks, Shared};
 use crate::cpu::statistics::Moments;
-use crate::cpu::vector::{Element, Isa};
+use crate::cpu::vector::{BLOCK, Element, Isa};
 
 /// A layer at work.
 #[derive(Debug)]
@@ -29,25 +29,28 @@ pub(in crate::cpu) struct Task<'a, E> {
 }
 
 impl<E: Element> Task<'_, E> {
-    /// Computes the voxels of `batch` in the output blocks `panels`.
+    /// Computes the voxels of `batch` in the output blocks `panels`. Panics
+    /// when there is no such batch or panel.
     ///
     /// # Safety
     /// No other thread computes this batch for one of these panels meanwhile,
     /// or writes `output` otherwise.
     pub unsafe fn run(&self, batch: usize, panels: Range<usize>, work: &mut Work) {
         let sizes = &self.sizes;
+        assert!(batch < sizes.batches() && panels.end <= self.layer.panels, "no such batch or panel");
+        assert!(self.input.len() * BLOCK == sizes.depth, "other inputs than the weights were packed for");
         work.fit(sizes);
         let first = batch * sizes.batch;
         let tiles = sizes.batch.min(sizes.tiles() - first);
         for index in 0..self.input.len() {
-            let block = self.input.block(index);
+            let source = Source { isa: self.isa, sizes, block: self.input.block(index), index };
             for (start, len) in sizes.runs(first, tiles) {
                 let run = Run { tile: sizes.position(start), len, slot: start - first };
-                transform(self.isa, sizes, &block, index, run, work);
+                source.transform(run, work);
             }
         }
         for panel in panels {
-            self.panel(first, tiles, panel, work);
+            self.products(tiles, panel, work);
             let moments = self.finish(first, tiles, panel, work);
             if let Some(all) = self.moments {
                 // SAFETY: one index per batch and panel, which are this
@@ -58,7 +61,7 @@ impl<E: Element> Task<'_, E> {
     }
 
     /// Products of all points, and back to voxels within each plane.
-    fn panel(&self, _first: usize, tiles: usize, panel: usize, work: &mut Work) {
+    fn products(&self, tiles: usize, panel: usize, work: &mut Work) {
         let sizes = &self.sizes;
         let plane = sizes.plane();
         for z in 0..sizes.tile.inputs()[0] {
@@ -67,7 +70,7 @@ impl<E: Element> Task<'_, E> {
             let weights = &self.layer.weights[weights..][..plane * sizes.depth];
             let products = &mut work.products;
             self.isa.run(Products { sizes, first: point, tiles, values: &work.values, weights, products });
-            planes(self.isa, sizes, z, tiles, &work.products, &mut work.planes);
+            Planes { sizes, z, tiles, products: &work.products, planes: &mut work.planes }.run_on(self.isa);
         }
     }
 

@@ -236,6 +236,15 @@ fn any_number_of_channels_and_parts() {
 }
 
 #[test]
+fn many_channels_do_not_add_up_errors() {
+    for (tile, tolerance) in [([2, 2, 2], 6e-7), ([2, 4, 4], 2e-6), ([4, 4, 4], 4e-6)] {
+        let parts = vec![320];
+        Case { dims: [8, 8, 8], parts, tile: Tile { outputs: tile }, ..Case::default() }
+            .check::<f32>(Isa::detect(), tolerance);
+    }
+}
+
+#[test]
 fn every_activation() {
     for activation in [
         Activation::Identity,

@@ -41,21 +41,3 @@ pub(in crate::cpu) fn applies(conv: &Conv) -> bool {
         && (conv.dilation[0] == 1 || conv.kernel[0] == 1)
         && conv.dilation[1..] == [1, 1]
 }
-
-impl Tile {
-    /// The tile with the least work for a volume of `dims` and a kernel of
-    /// depth `kernel_depth`.
-    pub fn choose(dims: [usize; 3], kernel_depth: usize) -> Self {
-        let cost = |m: usize, axis: usize| dims[axis].div_ceil(m) * (m + 2);
-        let best = |axis: usize| if cost(4, axis) <= cost(2, axis) { 4 } else { 2 };
-        Self { outputs: [if kernel_depth == 1 { 1 } else { best(0) }, best(1), best(2)] }
-    }
-}
-
-/// Whether `tile` is faster than the direct sum.
-pub(in crate::cpu) fn pays(dims: [usize; 3], tile: Tile) -> bool {
-    let counts = tile.counts(dims);
-    let products = counts.iter().product::<usize>() * tile.points();
-    let taps = if tile.outputs[0] == 1 { 9 } else { 27 };
-    2 * products <= taps * dims.iter().product::<usize>()
-}

@@ -27,9 +27,9 @@ pub(super) trait Axis: Copy {
     const INPUTS: usize;
 
     /// Inputs to products.
-    fn input<V: Vector>(get: impl Fn(usize) -> V, put: impl FnMut(usize, V));
+    fn input<V: Vector>(self, get: impl Fn(usize) -> V, put: impl FnMut(usize, V));
     /// Products to outputs.
-    fn output<V: Vector>(get: impl Fn(usize) -> V, put: impl FnMut(usize, V));
+    fn output<V: Vector>(self, get: impl Fn(usize) -> V, put: impl FnMut(usize, V));
 }
 
 /// An axis the kernel does not extend along: one input, one output.
@@ -49,12 +49,12 @@ impl Axis for One {
     const INPUTS: usize = 1;
 
     #[inline(always)]
-    fn input<V: Vector>(get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
+    fn input<V: Vector>(self, get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
         put(0, get(0));
     }
 
     #[inline(always)]
-    fn output<V: Vector>(get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
+    fn output<V: Vector>(self, get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
         put(0, get(0));
     }
 }
@@ -64,7 +64,7 @@ impl Axis for Two {
     const INPUTS: usize = 4;
 
     #[inline(always)]
-    fn input<V: Vector>(get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
+    fn input<V: Vector>(self, get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
         let (d1, d2) = (get(1), get(2));
         put(0, d2.sub(get(0)));
         put(1, d2.add(d1));
@@ -73,7 +73,7 @@ impl Axis for Two {
     }
 
     #[inline(always)]
-    fn output<V: Vector>(get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
+    fn output<V: Vector>(self, get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
         let (m1, m2) = (get(1), get(2));
         put(0, m1.add(m2).add(get(0)));
         put(1, m1.sub(m2).add(get(3)));
@@ -85,7 +85,7 @@ impl Axis for Four {
     const INPUTS: usize = 6;
 
     #[inline(always)]
-    fn input<V: Vector>(get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
+    fn input<V: Vector>(self, get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
         let (d1, d2, d3, d4) = (get(1), get(2), get(3), get(4));
         let (a, b, aa, bb) = (d1.splat(A), d1.splat(B), d1.splat(A * A), d1.splat(B * B));
         // x (x + a)(x^2 - b^2) and its mirror image share both halves.
@@ -102,7 +102,7 @@ impl Axis for Four {
     }
 
     #[inline(always)]
-    fn output<V: Vector>(get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
+    fn output<V: Vector>(self, get: impl Fn(usize) -> V, mut put: impl FnMut(usize, V)) {
         let (m1, m2, m3, m4) = (get(1), get(2), get(3), get(4));
         let (sum_a, difference_a) = (m1.add(m2), m1.sub(m2));
         let (sum_b, difference_b) = (m3.add(m4), m3.sub(m4));

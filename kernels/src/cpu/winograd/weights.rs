@@ -81,7 +81,9 @@ fn transform(kernel: &[f32], tile: Tile) -> Vec<f64> {
         let lines = values.chunks_exact(taps);
         values = match outputs {
             1 => values,
-            _ => rows.iter().flat_map(|row| lines.clone().map(|l| row.iter().zip(l).map(|(a, b)| a * b).sum())).collect(),
+            _ => {
+                rows.iter().flat_map(|row| lines.clone().map(|l| row.iter().zip(l).map(|(a, b)| a * b).sum())).collect()
+            }
         };
     }
     values

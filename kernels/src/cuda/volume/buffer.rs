@@ -22,7 +22,7 @@ macro_rules! parameters {
     (struct $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         #[repr(C)]
         #[derive(Debug, Clone, Copy)]
-        pub(super) struct $name { $(pub(super) $field: $type),* }
+        struct $name { $($field: $type),* }
         // SAFETY: plain numbers in the order of the struct of that name in
         // `kernels/cuda`; every kernel is run and compared by `cuda_volume`.
         #[allow(unsafe_code)]

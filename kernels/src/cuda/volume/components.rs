@@ -22,6 +22,26 @@ parameters! {
 }
 parameters! { struct PartMaskParameters { labels: u64, mask: u64, voxels: u32, wanted: u32 } }
 
+/// Which neighbours touch a voxel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touching {
+    /// The 6 that share a face.
+    Faces,
+    /// The 18 that share a face or an edge.
+    Edges,
+    /// The 26 that share a face, an edge or a corner.
+    Corners,
+}
+
+impl From<Connectivity> for Touching {
+    fn from(connectivity: Connectivity) -> Self {
+        match connectivity {
+            Connectivity::Faces => Self::Faces,
+            Connectivity::Corners => Self::Corners,
+        }
+    }
+}
+
 /// A label image and the size of each label on the GPU, numbered as
 /// [`Components`].
 #[derive(Debug)]
@@ -33,13 +53,13 @@ pub struct DeviceComponents {
 
 impl DeviceLabels {
     /// The connected parts of the voxels that are not 0, with the numbers of
-    /// [`crate::connected_components`].
+    /// [`crate::connected_components`]; a [`Connectivity`] or a [`Touching`].
     ///
     /// # Errors
     /// [`OpError::Device`] when the GPU has no memory left.
     ///
     /// Cost: five passes over the volume; 9 bytes a voxel while it runs.
-    pub fn components(&self, connectivity: Connectivity) -> Result<DeviceComponents, OpError> {
+    pub fn components(&self, touching: impl Into<Touching>) -> Result<DeviceComponents, OpError> {
         let driver = self.values.driver();
         let voxels = self.voxels();
         let (words, count) = (voxels.div_ceil(WORD), narrow(voxels));
@@ -47,9 +67,10 @@ impl DeviceLabels {
         let (root_bits, counts) = (Buffer::<u32>::new(driver, words)?, Buffer::new(driver, words)?);
         let [depth, height, width] = self.dims.map(narrow);
         let start = StartParameters { mask: self.values.address(), links: links.address(), voxels: count, width };
-        let steps = match connectivity {
-            Connectivity::Faces => 1,
-            Connectivity::Corners => 3,
+        let steps = match touching.into() {
+            Touching::Faces => 1,
+            Touching::Edges => 2,
+            Touching::Corners => 3,
         };
         let unite = UniteParameters { links: links.address(), depth, height, width, steps };
         let flatten = FlattenParameters {

@@ -22,7 +22,7 @@ pub struct DeviceLabels {
 
 parameters! { struct ConvertStoredHuParameters { stored: u64, hu: u64, voxels: u32 } }
 parameters! { struct MaskAboveParameters { field: u64, mask: u64, voxels: u32, level: f32 } }
-parameters! { struct LabelParameters { labels: u64, result: u64, voxels: u32, wanted: u32 } }
+parameters! { struct MaskOfLabelParameters { labels: u64, mask: u64, voxels: u32, wanted: u32 } }
 
 impl Cuda {
     /// Copies a volume to the GPU; `dims` are `[z, y, x]`.
@@ -132,25 +132,15 @@ impl DeviceLabels {
     /// [`OpError::Device`] when the GPU has no memory left.
     pub fn mask_of(&self, label: u8) -> Result<DeviceLabels, OpError> {
         let mask = Buffer::new(self.values.driver(), self.voxels())?;
-        self.select("mask_of_label", mask.address(), label)?;
+        let parameters = MaskOfLabelParameters {
+            labels: self.values.address(),
+            mask: mask.address(),
+            voxels: narrow(self.voxels()),
+            wanted: u32::from(label),
+        };
+        // SAFETY: both buffers hold `voxels` values; watched by
+        // `cuda_volume::stored_units_and_masks`.
+        unsafe { launch(self.values.driver(), "mask_of_label", each(self.voxels()), &parameters)? };
         Ok(DeviceLabels { values: mask, dims: self.dims })
-    }
-
-    /// 1.0 where the label is, 0.0 elsewhere: to smooth, and to cut at 0.5.
-    ///
-    /// # Errors
-    /// As [`DeviceLabels::mask_of`].
-    pub fn field_of(&self, label: u8) -> Result<DeviceVolume, OpError> {
-        let field = Buffer::new(self.values.driver(), self.voxels())?;
-        self.select("field_of_label", field.address(), label)?;
-        Ok(DeviceVolume { values: field, dims: self.dims })
-    }
-
-    fn select(&self, kernel: &'static str, result: u64, label: u8) -> Result<(), OpError> {
-        let voxels = narrow(self.voxels());
-        let parameters = LabelParameters { labels: self.values.address(), result, voxels, wanted: u32::from(label) };
-        // SAFETY: both buffers hold `voxels` values, `result` of the kernel's
-        // type; watched by `cuda_volume::stored_units_and_masks`.
-        unsafe { launch(self.values.driver(), kernel, each(self.voxels()), &parameters) }
     }
 }

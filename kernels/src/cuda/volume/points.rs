@@ -154,7 +154,10 @@ impl Cuda {
 
 fn check_points(operation: &'static str, points: &[[f32; 3]]) -> Result<(), OpError> {
     if points.is_empty() || points.len() >= 1 << 31 {
-        return Err(refuse(&format!("{operation}: {} points; at least one and fewer than 2^31 are needed", points.len())));
+        return Err(refuse(&format!(
+            "{operation}: {} points; at least one and fewer than 2^31 are needed",
+            points.len()
+        )));
     }
     match points.iter().position(|p| !p.iter().all(|c| c.is_finite())) {
         Some(index) => Err(refuse(&format!("{operation}: point {index} is {:?}, which is not finite", points[index]))),
@@ -242,7 +245,8 @@ impl DeviceTarget {
         max_mm: f32,
     ) -> Result<(), OpError> {
         let is_valid = max_mm > 0.0;
-        check_setting("nearest", "distance", f64::from(max_mm), is_valid, "above 0 mm and finite").map_err(grid_error)?;
+        check_setting("nearest", "distance", f64::from(max_mm), is_valid, "above 0 mm and finite")
+            .map_err(grid_error)?;
         let parameters = BucketsParameters {
             offsets: points.offsets.address(),
             targets: self.points.address(),

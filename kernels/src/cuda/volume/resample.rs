@@ -37,7 +37,9 @@ impl HuWindow {
         if low <= high {
             return Ok(());
         }
-        Err(refuse(&format!("{operation}: the window keeps {low} to {high} HU; its low end must not be above the high one")))
+        Err(refuse(&format!(
+            "{operation}: the window keeps {low} to {high} HU; its low end must not be above the high one"
+        )))
     }
 }
 

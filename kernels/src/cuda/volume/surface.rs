@@ -136,13 +136,8 @@ impl DeviceVolume {
         let bits = Buffer::<u32>::new(driver, words)?;
         let (vertices, triangles) = (Buffer::<u32>::new(driver, words)?, Buffer::<u32>::new(driver, words)?);
         let size = self.field_size();
-        let inside = InsideParameters {
-            field: self.values.address(),
-            bits: bits.address(),
-            size,
-            words: narrow(words),
-            level,
-        };
+        let inside =
+            InsideParameters { field: self.values.address(), bits: bits.address(), size, words: narrow(words), level };
         let counts = CountParameters {
             bits: bits.address(),
             vertices: vertices.address(),

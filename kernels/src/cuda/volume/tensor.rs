@@ -65,11 +65,8 @@ impl DeviceTensor {
     /// [`OpError::Device`] when the driver refuses.
     pub fn softmax_channels(&mut self) -> Result<(), OpError> {
         let voxels = self.dims().iter().product();
-        let parameters = SoftmaxParameters {
-            logits: self.values.address(),
-            voxels: narrow(voxels),
-            classes: narrow(self.shape[0]),
-        };
+        let parameters =
+            SoftmaxParameters { logits: self.values.address(), voxels: narrow(voxels), classes: narrow(self.shape[0]) };
         // SAFETY: the buffer holds classes * voxels values; watched by
         // `cuda_volume::softmax_and_labels_of_logits`.
         unsafe { launch(self.values.driver(), "softmax_planar", each(voxels), &parameters) }
@@ -82,7 +79,9 @@ impl DeviceTensor {
     pub fn argmax_channels(&self) -> Result<DeviceLabels, OpError> {
         let (driver, classes) = (self.values.driver(), self.shape[0]);
         if classes > MAX_CLASSES {
-            return Err(refuse(&format!("argmax_channels: {classes} channels; 8-bit labels name at most {MAX_CLASSES}")));
+            return Err(refuse(&format!(
+                "argmax_channels: {classes} channels; 8-bit labels name at most {MAX_CLASSES}"
+            )));
         }
         let voxels = self.dims().iter().product();
         let labels = Buffer::new(driver, voxels)?;

@@ -11,7 +11,8 @@
 //! | [`runner`] | the driving end of a side: start, run, memory, result |
 //! | [`peers`] | the other runtimes, by `scripts/bench_peers.py` |
 //! | [`rounds`] | warm-up, turns, percentiles |
-//! | [`results`], [`html`] | what comes out, for machines and people |
+//! | [`results`] | what comes out, for machines |
+//! | [`table`], [`html`] | the same for people |
 
 mod cases;
 mod html;
@@ -21,6 +22,7 @@ mod progress;
 mod results;
 mod rounds;
 mod runner;
+mod table;
 mod work;
 mod worker;
 
@@ -64,7 +66,7 @@ fn segment(options: &BenchSegmentArguments, quiet: bool) -> Result<Output, Failu
         let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
         std::fs::write(file, html::page(&results)).map_err(described).bad_input()?;
     }
-    Ok(Output { json: results.json(), text: results.text(), is_refused: false })
+    Ok(Output { json: results.json(), text: table::text(&results), is_refused: false })
 }
 
 /// All sides of one network at one size.
@@ -91,6 +93,8 @@ fn measure(
         }
     }
     let turns = |round: usize| progress.step(&format!("{case} round {round}"));
-    results.add(case, &rounds::measure(&mut sides, options.rounds as usize, turns).internal()?);
+    let outcome = rounds::measure(sides, options.rounds as usize, turns).internal()?;
+    outcome.failures.into_iter().for_each(|failure| results.note(format!("{case}: {failure}")));
+    results.add(case, &outcome.sides);
     Ok(())
 }

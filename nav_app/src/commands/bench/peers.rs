@@ -79,10 +79,10 @@ impl Peers {
                 let mut command = self.command("serve", case);
                 command.args(["--runtime", runtime, "--dtype", dtype, "--device", device]);
                 command.args(["--threads", &self.threads.to_string()]);
-                sides.push(match Runner::start(&mut command) {
+                sides.push(match Runner::start(runtime, &mut command) {
                     Ok(Start::Refused(reason)) => Start::Refused(format!("{runtime} {dtype}: {reason}")),
                     Ok(ready) => ready,
-                    Err(error) => Start::Refused(format!("{runtime} {dtype}, {case}: {error:#}")),
+                    Err(error) => Start::Refused(format!("{case}, {dtype}: {error:#}")),
                 });
             }
         }

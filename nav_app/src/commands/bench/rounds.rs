@@ -86,39 +86,90 @@ impl Times {
     }
 }
 
-/// Measures all sides in `rounds` rounds; `begins` hears of each.
-pub fn measure(sides: &mut [Runner], rounds: usize, mut begins: impl FnMut(usize)) -> Result<Vec<Measured>> {
+/// All sides of a case.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Those that came through, ours first.
+    pub sides: Vec<Measured>,
+    /// What happened to the others.
+    pub failures: Vec<String>,
+}
+
+/// A side while it is measured.
+struct Side {
+    runner: Runner,
+    warm_ms: f64,
+    ms: Vec<f64>,
+    difference: Option<f64>,
+}
+
+/// Measures all sides, the first of which is ours, in `rounds` rounds;
+/// `begins` hears of each. A peer that fails is left out from then on.
+///
+/// # Errors
+/// When our side fails.
+pub fn measure(runners: Vec<Runner>, rounds: usize, mut begins: impl FnMut(usize)) -> Result<Outcome> {
+    let side = |runner| Side { runner, warm_ms: 0.0, ms: Vec::new(), difference: None };
+    let mut sides: Vec<Side> = runners.into_iter().map(side).collect();
+    let mut failures = Vec::new();
+    warm_up(&mut sides, &mut failures)?;
     let rounds = rounds.max(1);
-    let scratch = std::env::temp_dir().join(format!("spinenav-bench-{}.f32", std::process::id()));
-    let mut warm_ms = Vec::new();
-    let mut differences = Vec::new();
-    let mut reference: Option<Vec<f32>> = None;
-    for side in sides.iter_mut() {
-        let output = side.output(&scratch)?;
-        differences.push(reference.as_ref().map(|reference| difference(&output, reference)));
-        reference.get_or_insert(output);
-        warm_ms.push(side.run(1)?.into_iter().fold(f64::INFINITY, f64::min));
-    }
-    let _left_to_the_system = std::fs::remove_file(&scratch);
-    let mut times = vec![Vec::new(); sides.len()];
     for round in 0..rounds {
         begins(round + 1);
-        for turn in 0..sides.len() {
-            // Nobody is always the first, or always behind the same one.
-            let index = (turn + round) % sides.len();
-            let (Some(side), Some(&warm)) = (sides.get_mut(index), warm_ms.get(index)) else { continue };
+        // Nobody is always the first, or always behind the same one.
+        let first = round % sides.len().max(1);
+        each(&mut sides, first, &mut failures, |side| {
             std::thread::sleep(REST);
-            let untimed = usize::from(warm < CHEAP_MS);
-            let ms = side.run(untimed + runs_a_turn(warm, rounds))?;
-            times[index].extend(ms.into_iter().skip(untimed));
+            let untimed = usize::from(side.warm_ms < CHEAP_MS);
+            let ms = side.runner.run(untimed + runs_a_turn(side.warm_ms, rounds))?;
+            side.ms.extend(ms.into_iter().skip(untimed));
+            Ok(())
+        })?;
+    }
+    let mut measured = Vec::new();
+    for mut side in sides {
+        let memory = side.runner.memory().unwrap_or_default();
+        let (ready, difference) = (side.runner.ready.clone(), side.difference);
+        measured.push(Measured { ready, times: Times::new(side.ms), memory, difference });
+    }
+    Ok(Outcome { sides: measured, failures })
+}
+
+/// The first results, compared with ours, and how long a run takes.
+fn warm_up(sides: &mut Vec<Side>, failures: &mut Vec<String>) -> Result<()> {
+    let scratch = std::env::temp_dir().join(format!("spinenav-bench-{}.f32", std::process::id()));
+    let mut reference: Option<Vec<f32>> = None;
+    let done = each(sides, 0, failures, |side| {
+        let output = side.runner.output(&scratch)?;
+        side.difference = reference.as_ref().map(|reference| difference(&output, reference));
+        reference.get_or_insert(output);
+        side.warm_ms = side.runner.run(1)?.into_iter().fold(f64::INFINITY, f64::min);
+        Ok(())
+    });
+    let _left_to_the_system = std::fs::remove_file(&scratch);
+    done
+}
+
+/// Does `work` on every side in turn, beginning with number `first`.
+fn each(
+    sides: &mut Vec<Side>,
+    first: usize,
+    failures: &mut Vec<String>,
+    mut work: impl FnMut(&mut Side) -> Result<()>,
+) -> Result<()> {
+    let mut failed = Vec::new();
+    let count = sides.len();
+    for index in (0..count).map(|turn| (first + turn) % count) {
+        match sides.get_mut(index).map_or(Ok(()), &mut work) {
+            Ok(()) => {}
+            Err(error) if index == 0 => return Err(error),
+            Err(error) => failed.push((index, error)),
         }
     }
-    let parts = sides.iter_mut().zip(times).zip(differences);
-    parts
-        .map(|((side, ms), difference)| {
-            Ok(Measured { ready: side.ready.clone(), times: Times::new(ms), memory: side.memory()?, difference })
-        })
-        .collect()
+    failures.extend(failed.iter().map(|(_, error)| format!("{error:#}")));
+    let mut index = 0..;
+    sides.retain(|_| index.next().is_some_and(|index| failed.iter().all(|(at, _)| *at != index)));
+    Ok(())
 }
 
 /// Timed runs of one turn for a side whose run takes about `warm_ms`.

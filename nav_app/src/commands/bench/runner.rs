@@ -69,10 +69,9 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts a side and waits until it is loaded.
-    pub fn start(command: &mut Command) -> Result<Start> {
-        let path = Path::new(command.get_program());
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    /// Starts a side and waits until it is loaded; `name` is for messages
+    /// until it has told its own.
+    pub fn start(name: &str, command: &mut Command) -> Result<Start> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,7 +88,7 @@ impl Runner {
                 }
             }
         })?;
-        let ready = Ready { runtime: name, dtype: String::new(), base_mb: None, device: None, work: None };
+        let ready = Ready { runtime: name.to_owned(), dtype: String::new(), base_mb: None, device: None, work: None };
         let mut runner = Self { ready, child, requests, answers };
         let first = runner.answer()?;
         if let Some(reason) = first.get("cannot_run").and_then(Value::as_str) {
@@ -177,7 +176,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Result<Start> {
-        Runner::start(Command::new("sh").args(["-c", script]))
+        Runner::start("sh", Command::new("sh").args(["-c", script]))
     }
 
     const READY: &str = r#"echo '{"runtime": "test", "dtype": "f32", "base_mb": 1}'"#;

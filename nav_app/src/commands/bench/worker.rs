@@ -31,7 +31,7 @@ pub fn start(case: &Case, options: &BenchSegmentArguments, threads: usize) -> Re
     command.args(["--device", &device, "--dtype", &dtype]);
     // The device takes the threads of rayon's global pool.
     command.env("RAYON_NUM_THREADS", threads.to_string());
-    Runner::start(&mut command)
+    Runner::start(&case.to_string(), &mut command)
 }
 
 /// Is that process. Errors are answers: whoever drives it shows them.

@@ -1,0 +1,42 @@
+//! Losing the GPU in the middle of a case: the same result from the processor.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use kernels::device::Fallback;
+use kernels::{Cpu, Cuda, Device, Precision, Program, Weights};
+
+use crate::emulator::Emulator;
+use crate::replay::{input, small_network};
+
+#[test]
+fn a_lost_gpu_is_replaced_by_the_processor_in_the_same_run() {
+    let emulator = Emulator::take();
+    let graph = small_network();
+    let program = Arc::new(Program::new(&graph, &Weights::synthetic(&graph).unwrap()).unwrap());
+    let reports = Arc::new(AtomicUsize::new(0));
+    let reason = Arc::new(Mutex::new(String::new()));
+    let (counter, text) = (Arc::clone(&reports), Arc::clone(&reason));
+    let device = Fallback::new(
+        Arc::new(Cuda::open().unwrap()),
+        Arc::new(Cpu::new()),
+        Arc::new(move |error| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            *text.lock().unwrap() = error.to_string();
+        }),
+    );
+    let mut expected = Vec::new();
+    Cpu::new().load(&program, Precision::F32).unwrap().run(&input([4, 6, 8]), &mut expected).unwrap();
+
+    let mut network = device.load(&program, Precision::F32).unwrap();
+    let mut outputs = Vec::new();
+    network.run(&input([4, 6, 8]), &mut outputs).unwrap();
+    assert!(outputs != expected, "the first run is the GPU's, in fp16");
+    emulator.set("FAIL_AFTER", 3);
+    for _ in 0..3 {
+        network.run(&input([4, 6, 8]), &mut outputs).unwrap();
+        assert!(outputs == expected, "after the loss the processor computes");
+    }
+    assert_eq!(reports.load(Ordering::Relaxed), 1);
+    assert!(reason.lock().unwrap().contains("CUDA_ERROR_LAUNCH_FAILED"));
+}
