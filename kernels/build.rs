@@ -64,7 +64,8 @@ fn image(cuda: &Path, image: &Path) -> Result<(), Box<dyn Error>> {
 
 /// FNV-1a over names and contents, as `build_cubins.py` computes it.
 fn source_hash(cuda: &Path) -> Result<String, Box<dyn Error>> {
-    let mut files: Vec<PathBuf> = fs::read_dir(cuda)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(cuda)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "cu" || extension == "cuh"));
     files.sort();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -105,7 +106,9 @@ fn emulator(cuda: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     command.args(["-Wno-unknown-pragmas", "-DCUDA_EMULATOR", "-Wl,-soname,libcuda.so.1", "-I"]).arg(&sources);
     command.arg("-o").arg(&library).args(EMULATOR.map(|file| sources.join(file)));
     run(&mut command)?;
-    for argument in ["-Wl,--no-as-needed".to_owned(), library.display().to_string(), format!("-Wl,-rpath,{}", out.display())] {
+    for argument in
+        ["-Wl,--no-as-needed".to_owned(), library.display().to_string(), format!("-Wl,-rpath,{}", out.display())]
+    {
         println!("cargo:rustc-link-arg-tests={argument}");
     }
     Ok(())

@@ -2,8 +2,8 @@
 # Makes a Python environment with the runtimes that `spinenav bench segment
 # --peers` times SpineNav beside. Nothing else needs it. About 1 GB on disk.
 #
-#   scripts/install_peers.sh .peers
-#   spinenav bench segment --peers .peers/bin/python
+#   scripts/install_peers.sh .venv
+#   spinenav bench segment --peers .venv/bin/python
 #
 # Versions are pinned: a figure without the version of its rival means nothing.
 # PyTorch of PyPI brings CUDA libraries on Linux (5 GB); set

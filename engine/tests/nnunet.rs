@@ -78,16 +78,19 @@ fn predict(name: &str) -> LabelMap {
     model.segment(&ct(), &PredictSettings::default(), &mut Silent).unwrap()
 }
 
-/// nnU-Net sums windows in half precision, so that labels may differ where
-/// two logits agree to a thousandth.
+/// nnU-Net's predictor sums windows in half precision, so that labels differ
+/// where two logits agree to a thousandth: 0.09 % of the voxels of these
+/// networks, which never learnt. In single precision hardly any may differ.
 fn assert_agrees(name: &str) {
     let found = predict(name);
-    let expected = read_labels(&golden(name).join("labels.nii.gz"), &Limits::default()).unwrap().value;
-    assert_eq!(found.grid.size(), expected.grid.size());
-    let equal = found.labels.iter().zip(&expected.labels).filter(|(a, b)| a == b).count();
-    let share = equal as f64 / found.labels.len() as f64;
-    println!("{name}: {:.4} % of {} voxels agree", 100.0 * share, found.labels.len());
-    assert!(share >= 0.999, "{share}");
+    for (file, least) in [("labels.nii.gz", 0.999), ("labels_single.nii.gz", 0.9999)] {
+        let expected = read_labels(&golden(name).join(file), &Limits::default()).unwrap().value;
+        assert_eq!(found.grid.size(), expected.grid.size());
+        let equal = found.labels.iter().zip(&expected.labels).filter(|(a, b)| a == b).count();
+        let share = equal as f64 / found.labels.len() as f64;
+        println!("{name}, {file}: {:.4} % of {} voxels agree", 100.0 * share, found.labels.len());
+        assert!(share >= least, "{file}: {share}");
+    }
 }
 
 #[test]
@@ -115,7 +118,8 @@ fn the_card_tells_what_the_plans_say() {
     assert_eq!(card.training_data, "unknown");
     // Counted by hand: encoder 1992 + 10464 + 41664, decoder 24944 + 6264, head 45.
     assert_eq!(card.parameters, 85_373);
-    assert!(card.gmac_per_patch > 0.2 && card.gmac_per_patch < 0.6, "{}", card.gmac_per_patch);
+    // By stage: 0.119 + 0.080 + 0.040 down, 0.163 + 0.326 up, 0.002 head.
+    assert!((card.gmac_per_patch - 0.7309).abs() < 1e-3, "{}", card.gmac_per_patch);
 }
 
 #[test]

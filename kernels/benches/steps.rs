@@ -40,19 +40,19 @@ const CASES: [Case; 16] = [
         build: |g, x| g.conv(x, "t", Conv::new(64, [3; 3]).dilation([2; 3])),
     },
     Case { name: "64->32 1x1x1, 64^3", inputs: 64, dims: [64; 3], build: |g, x| g.conv(x, "t", Conv::new(32, [1; 3])) },
-    Case { name: "32->4 1x1x1 head, 64^3", inputs: 32, dims: [64; 3], build: |g, x| g.conv(x, "t", Conv::new(4, [1; 3])) },
+    Case {
+        name: "32->4 1x1x1 head, 64^3",
+        inputs: 32,
+        dims: [64; 3],
+        build: |g, x| g.conv(x, "t", Conv::new(4, [1; 3])),
+    },
     Case {
         name: "64->32 transposed, 32^3",
         inputs: 64,
         dims: [32; 3],
         build: |g, x| g.conv_transpose(x, "t", 32, [2; 3], true),
     },
-    Case {
-        name: "32 max pool, 64^3",
-        inputs: 32,
-        dims: [64; 3],
-        build: |g, x| g.max_pool(x, [2; 3], [2; 3], [0; 3]),
-    },
+    Case { name: "32 max pool, 64^3", inputs: 32, dims: [64; 3], build: |g, x| g.max_pool(x, [2; 3], [2; 3], [0; 3]) },
     Case {
         name: "32 linear upsample, 32^3",
         inputs: 32,

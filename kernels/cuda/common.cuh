@@ -83,6 +83,13 @@ DEVICE void copy_async_16(void* to, const void* from, bool inside) {
                  : "memory");
 }
 
+// The same through the first-level cache, for sectors that are read in
+// halves, or again soon.
+DEVICE void copy_async_16_cached(void* to, const void* from, bool inside) {
+    asm volatile("cp.async.ca.shared.global [%0],[%1],16,%2;" ::"r"(shared_address(to)), "l"(from), "r"(inside ? 16 : 0)
+                 : "memory");
+}
+
 // Closes the group of copies started since the last call.
 DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

@@ -39,8 +39,8 @@ DEVICE int bring(unsigned char* buffer, const ConvParameters& p, const Row& row,
             if (is_in) from = p.blocks[block].values + ((size_t(z) * p.in_size.y + y) * p.in_size.x + x) * 16;
         }
 #pragma unroll
-        for (int half = 0; half < 2; half++)
-            copy_async_16(buffer + row_address(threadIdx.x, u * 2 + half), from + half * 8, is_in);
+        for (int half = 0; half < 2; half++) // cached: the halves share a sector, and the taps overlap
+            copy_async_16_cached(buffer + row_address(threadIdx.x, u * 2 + half), from + half * 8, is_in);
         inside |= int(is_in) << u;
     }
     return inside;

@@ -1,23 +1,29 @@
 #!/bin/sh
 # The CUDA kernels under AddressSanitizer and ThreadSanitizer, without a GPU:
-# the tests of `cuda_emulated` again, with the kernels and the emulator built
+# the tests of `cuda_emulated` and, for addresses, of `cuda_volume` again, with the kernels and the emulator built
 # with a sanitizer. Finds reads and writes outside device and shared memory,
 # and races between the threads of a block.
 #
-#     sanitize.sh [FILTER...]     tests whose names contain a filter; default: steps
+#     sanitize.sh [FILTER...]     tests whose names contain a filter; default: smallest
 #
 # Needs g++ and cargo. First checks that planted faults are found.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-filters=${*:-steps}
+filters=${*:-smallest}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 compiler=${CXX:-g++}
 
 cd "$here/../.."
-tests=$(cargo test -p kernels --features cuda-emulator --test cuda_emulated --no-run 2>&1 | tee "$work/log" |
-    sed -n 's/.*Executable.*(\(.*\))$/\1/p') || { cat "$work/log"; exit 1; }
-tests=$(realpath "$tests")
+executable() {
+    found=$(cargo test -p kernels --features cuda-emulator --test "$1" --no-run 2>&1 | tee "$work/log" |
+        sed -n 's/.*Executable.*(\(.*\))$/\1/p')
+    [ -n "$found" ] || { cat "$work/log" >&2; exit 1; }
+    realpath "$found"
+}
+networks=$(executable cuda_emulated)
+volumes=$(executable cuda_volume)
+tests=$networks
 
 # build NAME FLAGS FLAGS_OF_THE_KERNELS: the emulator with a sanitizer. Only the kernels are
 # watched for races: the emulator's own fibers share memory on purpose.
@@ -38,7 +44,7 @@ run() {
     name=$1 runtime=$("$compiler" -print-file-name="$2")
     shift 2
     env LD_LIBRARY_PATH="$work/$name" LD_PRELOAD="$runtime" \
-        ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 TSAN_OPTIONS=halt_on_error=1 \
+        ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 TSAN_OPTIONS=halt_on_error=1:ignore_noninstrumented_modules=1 \
         "$tests" --test-threads=1 "$@"
 }
 
@@ -56,6 +62,9 @@ build address "-fsanitize=address" "-fsanitize=address"
 expect address libasan.so planted_overrun heap-buffer-overflow
 # shellcheck disable=SC2086
 run address libasan.so $filters
+tests=$volumes
+run address libasan.so
+tests=$networks
 
 build thread "-DEMU_TSAN" "-DEMU_TSAN -fsanitize=thread" -fsanitize=thread
 expect thread libtsan.so planted_race "data race"

@@ -18,7 +18,12 @@ constexpr uint32_t BACKGROUND = 0xffffffffu;
 // Reads past the L1 cache: other threads move links meanwhile. An outdated
 // link would be correct too (it names a voxel of the same part).
 DEVICE uint32_t link_of(const uint32_t* links, uint32_t voxel) {
+#if defined(CUDA_EMULATOR)
+    // What the volatile read is on the device, in words that C++ knows.
+    return __atomic_load_n(links + voxel, __ATOMIC_RELAXED);
+#else
     return *reinterpret_cast<const volatile uint32_t*>(links + voxel);
+#endif
 }
 
 DEVICE uint32_t root_of(const uint32_t* links, uint32_t voxel) {

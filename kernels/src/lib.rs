@@ -3,7 +3,7 @@
 //! Promises: every operation gives the same bits for any number of threads,
 //! refuses impossible shapes with an error that names the operation and the
 //! shapes, and never reads outside its buffers. This is the only crate of the
-//! workspace with `unsafe` (the SIMD code in `cpu::simd`).
+//! workspace with `unsafe` and GPU types (in `cpu` and `cuda`).
 //!
 //! Does not promise: the same bits on different devices; there the tests
 //! bound the difference. Nothing here knows files, patients or frames: grids
@@ -12,9 +12,12 @@
 //!
 //! | module | what it holds | who calls it |
 //! |---|---|---|
-//! | [`device`], [`cpu`] | the [`Device`] trait, its operations, and [`Cpu`] | [`network`] |
-//! | [`tensor`], [`weights`] | `[channels, depth, height, width]` data and checked layer weights | [`network`], `engine::segment` |
-//! | [`network`] | [`CompactUnet`] from a safetensors buffer | `engine::segment` |
+//! | [`graph`], [`architectures`] | networks as data, and the published ones | `engine::segment`, `engine::nnunet` |
+//! | [`weights`] | trained numbers by name | the same |
+//! | [`program`] | a graph fused with its weights, its memory, its tiles | [`device`] |
+//! | [`device`], [`cpu`], [`cuda`] | where programs run, and which one is taken | `engine`, `nav_app` |
+//! | [`detect`] | boxes from a detector's logits | `engine` |
+//! | [`tensor`] | `[channels, depth, height, width]` data | all |
 //! | [`roofline`] | what this processor can do at most | `spinenav bench segment` |
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
@@ -32,9 +35,6 @@ pub mod gaussian;
 pub mod graph;
 mod grid;
 pub mod morphology;
-pub mod network;
-pub mod op_device;
-pub mod op_weights;
 pub mod program;
 pub mod resample;
 pub mod roofline;
@@ -48,12 +48,9 @@ pub use device::{Device, Executable, Precision};
 pub use distance::distance_transform;
 pub use error::{GridError, OpError};
 pub use gaussian::{antialias_sigma, gaussian_blur};
-pub use morphology::{dilate_mm, erode_mm};
 pub use graph::{Graph, NetworkError};
-pub use network::{Architecture, CompactUnet};
-pub use op_device::OpDevice;
-pub use resample::{Interpolation, Voxel, resample};
-pub use op_weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
+pub use morphology::{dilate_mm, erode_mm};
 pub use program::Program;
+pub use resample::{Interpolation, Voxel, resample};
 pub use tensor::Tensor;
 pub use weights::Weights;

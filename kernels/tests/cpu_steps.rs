@@ -162,9 +162,7 @@ fn deep_levels_share_their_channels_among_threads() {
 
 #[test]
 fn every_activation_follows_a_convolution() {
-    for activation in
-        [Activation::Relu, Activation::LeakyRelu { slope: 0.01 }, Activation::Silu, Activation::Sigmoid]
-    {
+    for activation in [Activation::Relu, Activation::LeakyRelu { slope: 0.01 }, Activation::Silu, Activation::Sigmoid] {
         check("activation", 3, [2, 5, 17], |g, x| {
             let x = g.conv(x, "a", Conv::new(20, [3; 3]));
             let x = g.activate(x, activation);
@@ -205,9 +203,12 @@ fn concatenated_parts_keep_their_own_norms() {
 
 #[test]
 fn pools_take_the_maximum_or_the_mean() {
-    for (kernel, stride, padding) in
-        [([2; 3], [2; 3], [0; 3]), ([1, 5, 5], [1; 3], [0, 2, 2]), ([3; 3], [2, 1, 2], [1; 3]), ([1, 2, 2], [1, 2, 2], [0; 3])]
-    {
+    for (kernel, stride, padding) in [
+        ([2; 3], [2; 3], [0; 3]),
+        ([1, 5, 5], [1; 3], [0, 2, 2]),
+        ([3; 3], [2, 1, 2], [1; 3]),
+        ([1, 2, 2], [1, 2, 2], [0; 3]),
+    ] {
         check("max pool", 1, [5, 6, 17], |g, x| {
             let x = normed(g, x, "before", 28);
             vec![g.max_pool(x, kernel, stride, padding)]

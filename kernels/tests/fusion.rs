@@ -19,6 +19,11 @@ use support::reference::{self, Grid};
 /// Networks per device; one takes about a millisecond.
 const NETWORKS: u64 = 600;
 
+/// Networks that have found a wrong fusion: a sigmoid before the zeros of a
+/// pad, a rectifier written through an identity that others read around, and
+/// joined grids of equal size but different origin.
+const FOUND: [u64; 8] = [659, 970, 1042, 1435, 2105, 2290, 2576, 2990];
+
 /// Largest error relative to the largest value of an output: f32 sums of up
 /// to 1300 terms in up to 14 layers, magnified by norms of nearly flat
 /// channels. A wrong fusion is off by more than 0.01.
@@ -40,7 +45,7 @@ test_on_every_device!(
 
 fn fusing_changes_nothing(device: &dyn Device) {
     let mut failures: Vec<(usize, String)> = Vec::new();
-    for seed in 0..NETWORKS {
+    for seed in (0..NETWORKS).chain(FOUND) {
         let (graph, shape) = random_graph(seed);
         if let Err(reason) = compare(device, &graph, shape) {
             let json = serde_json::to_string(&graph).unwrap();
@@ -50,7 +55,7 @@ fn fusing_changes_nothing(device: &dyn Device) {
     // The smallest network says most about the fault.
     failures.sort();
     if let Some((_, smallest)) = failures.first() {
-        panic!("{}: {} of {NETWORKS} networks differ; the smallest:\n{smallest}", device.description(), failures.len());
+        panic!("{}: {} networks differ; the smallest:\n{smallest}", device.description(), failures.len());
     }
 }
 

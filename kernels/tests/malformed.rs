@@ -17,7 +17,7 @@ fn weights_but(name: &str, tensor: Option<(Vec<usize>, Vec<f32>)>) -> Weights {
     let whole = Weights::synthetic(&graph()).unwrap();
     let mut weights = Weights::new();
     for (other, values) in whole.iter().filter(|(other, _)| *other != name) {
-        weights.insert(other, values.shape.clone(), values.values.clone()).unwrap();
+        weights.insert(other, values.shape.clone(), values.values.to_vec()).unwrap();
     }
     if let Some((shape, values)) = tensor {
         weights.insert(name, shape, values).unwrap();

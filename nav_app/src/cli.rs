@@ -161,7 +161,7 @@ pub enum Bench {
     /// The networks: time, memory, share of what the processor can do, and
     /// the same in PyTorch, ONNX Runtime and OpenVINO where they are installed.
     #[command(
-        after_help = "Examples:\n  spinenav bench segment --networks compact,dense\n  spinenav bench segment --sizes 64,16x256x256 --report bench.html\n  scripts/install_peers.sh .peers && spinenav bench segment --peers .peers/bin/python --json"
+        after_help = "Examples:\n  spinenav bench segment --networks compact,dense\n  spinenav bench segment --sizes 64,16x256x256 --report bench.html\n  scripts/install_peers.sh .venv && spinenav bench segment --peers .venv/bin/python --json"
     )]
     Segment(BenchSegmentArguments),
     /// Runs one network in this process, as lines on standard input ask.

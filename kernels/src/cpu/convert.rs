@@ -6,6 +6,9 @@ use super::element::{Element, Lanes};
 use super::vector::Vector;
 use crate::program::BLOCK;
 
+/// Vectors of a block with the narrowest vectors, of four lanes.
+const MOST_PARTS: usize = 4;
+
 /// Loads every `step`-th voxel of `voxels` into `to`, as many as both have.
 #[inline(always)]
 pub(in crate::cpu) fn load_row<V: Vector, E: Element>(
@@ -17,16 +20,23 @@ pub(in crate::cpu) fn load_row<V: Vector, E: Element>(
 ) {
     let count = voxels.len().div_ceil(step).min(to.len());
     let slope = v.splat(block.slope);
+    let (mut scale, mut shift) = ([v; MOST_PARTS], [v; MOST_PARTS]);
+    for (i, part) in (0..BLOCK).step_by(V::LANES).enumerate() {
+        // SAFETY: `part + LANES <= BLOCK`, the length of scale and shift (test
+        // `rows_are_loaded_and_stored`).
+        unsafe {
+            scale[i] = v.load(block.scale.as_ptr().add(part));
+            shift[i] = v.load(block.shift.as_ptr().add(part));
+        }
+    }
     let (from, to) = (voxels.as_ptr(), to.as_mut_ptr());
-    for part in (0..BLOCK).step_by(V::LANES) {
-        // SAFETY: `part + LANES <= BLOCK`, the length of scale and shift.
-        let (scale, shift) = unsafe { (v.load(block.scale.as_ptr().add(part)), v.load(block.shift.as_ptr().add(part))) };
-        for i in 0..count {
-            // SAFETY: `i < count` bounds both sides, `part` each voxel (test
-            // `rows_are_loaded_and_stored`).
+    for voxel in 0..count {
+        for (i, part) in (0..BLOCK).step_by(V::LANES).enumerate() {
+            // SAFETY: `voxel < count` bounds both sides, `part` each voxel
+            // (test `rows_are_loaded_and_stored`).
             unsafe {
-                let value = E::read(v, from.add(i * step).cast::<E>().add(part)).mul_add(scale, shift);
-                value.max(value.mul(slope)).store(to.add(i).cast::<f32>().add(part));
+                let value = E::read(v, from.add(voxel * step).cast::<E>().add(part)).mul_add(scale[i], shift[i]);
+                value.max(value.mul(slope)).store(to.add(voxel).cast::<f32>().add(part));
             }
         }
     }
@@ -106,11 +116,8 @@ mod tests {
         let (mut row, mut stored) = (vec![[7.0; BLOCK]; 4], vec![Lanes::narrow([9.0; BLOCK]); 3]);
         let [sum, squares] = isa.run(There(block, &mut row, &mut stored));
         for lane in 0..BLOCK {
-            let expected: Vec<f32> = (0..3)
-                .map(|i| scale[lane] * value(2 * i, lane))
-                .map(|y| y.max(y * 0.5))
-                .chain([7.0])
-                .collect();
+            let expected: Vec<f32> =
+                (0..3).map(|i| scale[lane] * value(2 * i, lane)).map(|y| y.max(y * 0.5)).chain([7.0]).collect();
             for (i, expected) in expected.iter().enumerate() {
                 assert_eq!(row[i][lane], *expected, "{isa:?}");
                 assert!(i == 3 || stored[i].widen()[lane] == *expected, "{isa:?}");

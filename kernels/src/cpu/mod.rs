@@ -7,18 +7,11 @@ mod activation;
 mod amx;
 mod arena;
 mod blocks;
-mod conv3d;
-mod conv_transpose3d;
 mod convert;
 mod direct;
 mod element;
 mod executor;
-mod instance_norm;
-mod panel;
-mod pointwise;
-mod region;
 mod rows;
-mod simd;
 mod statistics;
 mod vector;
 mod winograd;
@@ -28,22 +21,15 @@ use std::sync::Arc;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::device::{Device, Executable, Precision};
-use crate::op_device::OpDevice;
 use crate::error::OpError;
 use crate::program::Program;
-use crate::tensor::Tensor;
-use crate::op_weights::{Conv3dWeights, ConvTranspose3dWeights, NormWeights};
 
-pub use conv_transpose3d::PackedConvTranspose3d;
-pub use conv3d::PackedConv3d;
-pub(crate) use simd::Simd;
 use vector::{Bf16, Isa};
 
 /// The processor. Cheap to clone; clones share the threads.
 #[derive(Debug, Clone)]
 pub struct Cpu {
     pool: Option<Arc<ThreadPool>>,
-    simd: Simd,
     isa: Isa,
     /// Multiplies in half precision.
     tiles: Option<amx::Unit>,
@@ -59,7 +45,7 @@ impl Cpu {
     /// All threads of rayon's global pool and the best instructions found.
     #[must_use]
     pub fn new() -> Self {
-        Self { pool: None, simd: Simd::detect(), isa: Isa::detect(), tiles: amx::Unit::detect() }
+        Self { pool: None, isa: Isa::detect(), tiles: amx::Unit::detect() }
     }
 
     /// A pool of its own with `threads` threads (0: one per core), so that
@@ -80,7 +66,6 @@ impl Cpu {
     /// and what the SIMD code is tested against.
     #[must_use]
     pub fn portable(mut self) -> Self {
-        self.simd = Simd::Portable;
         self.isa = Isa::PORTABLE;
         self.tiles = None;
         self
@@ -122,59 +107,6 @@ impl Device for Cpu {
             Precision::F32 => Box::new(executor::Network::<f32>::new(self, program, None)?),
             Precision::Half => Box::new(executor::Network::<Bf16>::new(self, program, self.tiles)?),
         })
-    }
-}
-
-impl OpDevice for Cpu {
-    type Tensor = Tensor;
-    type Conv3d = PackedConv3d;
-    type ConvTranspose3d = PackedConvTranspose3d;
-    type Norm = NormWeights;
-
-    fn description(&self) -> String {
-        let threads = self.threads();
-        let plural = if threads == 1 { "" } else { "s" };
-        format!("CPU, {threads} thread{plural}, {}", self.simd.name())
-    }
-
-    fn upload(&self, tensor: &Tensor) -> Result<Tensor, OpError> {
-        Ok(tensor.clone())
-    }
-
-    fn download(&self, tensor: Tensor) -> Result<Tensor, OpError> {
-        Ok(tensor)
-    }
-
-    fn prepare_conv3d(&self, weights: &Conv3dWeights) -> Result<PackedConv3d, OpError> {
-        Ok(PackedConv3d::new(weights))
-    }
-
-    fn prepare_conv_transpose3d(&self, weights: &ConvTranspose3dWeights) -> Result<PackedConvTranspose3d, OpError> {
-        Ok(PackedConvTranspose3d::new(weights))
-    }
-
-    fn prepare_norm(&self, weights: &NormWeights) -> Result<NormWeights, OpError> {
-        Ok(weights.clone())
-    }
-
-    fn conv3d(&self, input: &Tensor, layer: &PackedConv3d) -> Result<Tensor, OpError> {
-        self.install(|| conv3d::conv3d(self.simd, input, layer))
-    }
-
-    fn conv_transpose3d(&self, input: &Tensor, layer: &PackedConvTranspose3d) -> Result<Tensor, OpError> {
-        self.install(|| conv_transpose3d::conv_transpose3d(self.simd, input, layer))
-    }
-
-    fn instance_norm_leaky_relu(&self, input: Tensor, norm: &NormWeights) -> Result<Tensor, OpError> {
-        self.install(|| instance_norm::instance_norm_leaky_relu(input, norm))
-    }
-
-    fn concat_channels(&self, first: &Tensor, second: &Tensor) -> Result<Tensor, OpError> {
-        self.install(|| pointwise::concat_channels(first, second))
-    }
-
-    fn softmax_channels(&self, input: Tensor) -> Result<Tensor, OpError> {
-        Ok(self.install(|| pointwise::softmax_channels(input)))
     }
 }
 

@@ -27,7 +27,8 @@ impl Cuda {
     /// # Errors
     /// [`OpError::Device`], always: this build has no GPU code.
     pub fn open_ordinal(ordinal: usize) -> Result<Self, OpError> {
-        let reason = format!("GPU {ordinal}: this program was built without GPUs; build it with `--features cuda-device`");
+        let reason =
+            format!("GPU {ordinal}: this program was built without GPUs; build it with `--features cuda-device`");
         Err(OpError::Device { device: "CUDA", reason })
     }
 }

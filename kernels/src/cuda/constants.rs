@@ -46,7 +46,8 @@ impl Blob {
     pub(crate) fn blocks(&mut self, blocks: &[Block]) -> u64 {
         let offset = self.align();
         for block in blocks {
-            self.bytes.extend([block.values, block.scale, block.shift].iter().flat_map(|address| address.to_ne_bytes()));
+            self.bytes
+                .extend([block.values, block.scale, block.shift].iter().flat_map(|address| address.to_ne_bytes()));
             self.bytes.extend(block.slope.to_ne_bytes());
             self.bytes.extend(block.unused.to_ne_bytes());
         }

@@ -2,7 +2,7 @@
 //!
 //! Promises: opening never panics, and an error names what is missing. Every
 //! driver error becomes [`OpError::Device`]. Called by the network executor
-//! and by [`super::volume`](crate::cuda).
+//! and by the operations on volumes.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
@@ -10,7 +10,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaStream, DeviceRepr, DriverError, LaunchConfig, PushKernelArg, result, sys,
+    CudaContext, CudaFunction, CudaModule, CudaStream, DeviceRepr, DriverError, LaunchConfig, PushKernelArg, result,
+    sys,
 };
 use cudarc::nvrtc::Ptx;
 
@@ -74,7 +75,7 @@ impl Driver {
     /// GPU too old, or what the driver said.
     pub(crate) fn open(ordinal: usize) -> Result<Arc<Self>, OpError> {
         // SAFETY: only looks the library up; loading it runs NVIDIA's own
-        // initialisers. Watched by `cuda_emulated::opens_and_describes_itself`.
+        // initialisers. Watched by `opening::opens_and_describes_itself`.
         if !unsafe { sys::is_culib_present() } {
             return Err(refuse("no driver library (libcuda); install NVIDIA's driver, release 580 or later"));
         }
@@ -89,11 +90,14 @@ impl Driver {
         let name = context.name().map_err(failed("asking for its name"))?;
         if (major, minor) < MIN_CAPABILITY {
             let (need, after) = MIN_CAPABILITY;
-            return Err(refuse(&format!("{name} has compute capability {major}.{minor}; {need}.{after} or later is needed")));
+            return Err(refuse(&format!(
+                "{name} has compute capability {major}.{minor}; {need}.{after} or later is needed"
+            )));
         }
         let gib = context.total_mem().map_err(failed("asking for its memory"))? >> 30;
         // SAFETY: all work of a buffer is on one stream, so no events are
-        // needed to order it; watched by `cuda_emulated::a_graph_replays`.
+        // needed to order it; watched by
+        // `cuda_emulated`: `a_graph_replays_with_the_new_input_and_allocates_nothing`.
         unsafe { context.disable_event_tracking() };
         let attribute = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let multiprocessors = context.attribute(attribute).map_err(failed("asking for its multiprocessors"))?;
@@ -143,8 +147,11 @@ impl Driver {
     ) -> Result<(), OpError> {
         let function = self.kernel(name)?;
         let [x, y, z] = shape.grid;
-        let config =
-            LaunchConfig { grid_dim: (x, y, z), block_dim: (shape.threads, 1, 1), shared_mem_bytes: shape.shared_bytes };
+        let config = LaunchConfig {
+            grid_dim: (x, y, z),
+            block_dim: (shape.threads, 1, 1),
+            shared_mem_bytes: shape.shared_bytes,
+        };
         let mut launch = stream.launch_builder(&function);
         launch.arg(parameters);
         // SAFETY: passed on to the caller; the layouts are compared by
@@ -156,11 +163,13 @@ impl Driver {
 
 fn check_driver_version() -> Result<(), OpError> {
     let mut version = 0;
-    // SAFETY: writes one integer; watched by `cuda_emulated::an_old_driver_is_named`.
+    // SAFETY: writes one integer; watched by `opening::every_reason_is_named`.
     unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().map_err(failed("asking for the driver's version"))?;
     if version < MIN_DRIVER {
         let [have, need] = [version, MIN_DRIVER].map(|v| format!("{}.{}", v / 1000, v % 1000 / 10));
-        return Err(refuse(&format!("the driver supports CUDA {have}, {need} is needed; install release 580 or later")));
+        return Err(refuse(&format!(
+            "the driver supports CUDA {have}, {need} is needed; install release 580 or later"
+        )));
     }
     Ok(())
 }
@@ -179,5 +188,20 @@ pub(crate) fn failed(doing: &str) -> impl FnOnce(DriverError) -> OpError {
             (Ok(name), Ok(text)) => refuse(&format!("{doing}: {name} ({text})")),
             _ => refuse(&format!("{doing}: {:?}", error.0)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opening_never_panics_and_names_what_is_missing() {
+        match Driver::open(0) {
+            Ok(driver) => assert!(driver.description.starts_with("CUDA, ")),
+            Err(error) => assert!(error.to_string().starts_with("CUDA: "), "{error}"),
+        }
+        let error = Driver::open(4096).unwrap_err().to_string();
+        assert!(["libcuda", "4096", "driver"].iter().any(|word| error.contains(word)), "{error}");
     }
 }

@@ -32,14 +32,7 @@ impl CudaExecutable {
         let mut constants = Constants::new(program);
         let memory = DeviceMemory::from_bytes(&stream, &constants.blob.bytes)?;
         constants.blob.bytes = Vec::new(); // only the offsets are needed from here on
-        Ok(Self {
-            session: None,
-            constants,
-            memory,
-            stream,
-            program: Arc::clone(program),
-            driver: Arc::clone(driver),
-        })
+        Ok(Self { session: None, constants, memory, stream, program: Arc::clone(program), driver: Arc::clone(driver) })
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) struct Pinned {
 
 // SAFETY: plain memory owned by this value; the GPU uses it only between a
 // launch and the wait in the same `&mut self` call of the executor. Watched
-// by `cuda_emulated::an_executable_moves_between_threads`.
+// by `replay::an_executable_moves_between_threads`.
 unsafe impl Send for Pinned {}
 
 impl std::fmt::Debug for Pinned {

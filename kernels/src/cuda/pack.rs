@@ -3,8 +3,8 @@
 //! A *unit* is 16 input lanes at one tap. For `mma.m16n8k16` lane `l` of a
 //! warp holds, of the 16 x 8 weights of a unit and eight output channels,
 //! rows `2 (l % 4) + {0, 1}` and the same plus 8, of column `l / 4`
-//! (PTX ISA 8.0, figure 79). Packed so, weights go from memory to the
-//! multiplication without passing through shared memory.
+//! (PTX ISA, "Matrix Fragments for mma.m16n8k16"). So packed, weights go from
+//! memory to the multiplication without passing through shared memory.
 
 /// Fp16 bits of the nearest value, ties to even; the largest finite number
 /// instead of infinity.
@@ -38,7 +38,8 @@ impl PackShape {
     /// For `blocks` output blocks: as many as possible in one group (the
     /// input is read once per group) without wasting more than a third.
     pub(crate) fn new(parts: usize, out_blocks: usize, units: usize) -> Self {
-        let per_group = [4, 2, 1].into_iter().find(|&n| out_blocks.next_multiple_of(n) * 3 <= out_blocks * 4).unwrap_or(1);
+        let per_group =
+            [4, 2, 1].into_iter().find(|&n| out_blocks.next_multiple_of(n) * 3 <= out_blocks * 4).unwrap_or(1);
         Self { parts, groups: out_blocks.div_ceil(per_group), n_tiles: per_group * 2, units }
     }
 

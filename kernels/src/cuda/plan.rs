@@ -6,10 +6,10 @@
 use super::constants::{Blob, Constants};
 use super::driver::Shape;
 use super::parameters::{
-    Address, Block, FinishParameters, Norm, Parameters, PointwiseParameters, Size, StatisticsParameters, StoreParameters,
-    View, activation_code, combine_code, pool_code, upsample_code,
+    Address, Block, FinishParameters, NO_LANE, Norm, Parameters, PointwiseParameters, Size, StatisticsParameters,
+    StoreParameters, View, activation_code, combine_code, pool_code, upsample_code,
 };
-use super::parameters::NO_LANE;
+use crate::graph::Activation;
 use crate::program::{Affine, BLOCK, Finish, Kind, Layout, Program, Source, Step, Target, Value};
 
 /// Voxels of a tile of `block_statistics`.
@@ -88,30 +88,30 @@ impl Planner<'_> {
                     tiles = self.convolution(step, layer);
                 }
             }
-            Kind::Store { input, activation, finish } => {
-                let kernel = if *finish == Finish::Softmax { "store_softmax" } else { "store_planar_blocks" };
-                let (activation, slope) = activation_code(*activation);
-                let voxels = self.voxels(step.output_grid.0);
-                let view = self.view(input);
-                let planar_out = self.planar_target(step);
-                let parameters = StoreParameters {
-                    view,
-                    planar_out,
-                    voxels: voxels as u64,
-                    channels: int(step.channels),
-                    activation,
-                    slope,
-                    ..StoreParameters::default()
-                };
-                let mut shape = Shape::one_thread_each(voxels, 256);
-                if *finish == Finish::Raw {
-                    shape.grid[1] = blocks_of(step.channels.div_ceil(BLOCK));
-                }
-                self.launch(kernel, shape, Parameters::Store(parameters));
-            }
+            Kind::Store { input, activation, finish } => self.store(step, input, *activation, *finish),
             _ => self.pointwise(step),
         }
         self.statistics(step, tiles);
+    }
+
+    fn store(&mut self, step: &Step, input: &Value, activation: Activation, finish: Finish) {
+        let kernel = if finish == Finish::Softmax { "store_softmax" } else { "store_planar_blocks" };
+        let (activation, slope) = activation_code(activation);
+        let voxels = self.voxels(step.output_grid.0);
+        let parameters = StoreParameters {
+            view: self.view(input),
+            planar_out: self.planar_target(step),
+            voxels: voxels as u64,
+            channels: int(step.channels),
+            activation,
+            slope,
+            ..StoreParameters::default()
+        };
+        let mut shape = Shape::one_thread_each(voxels, 256);
+        if finish == Finish::Raw {
+            shape.grid[1] = blocks_of(step.channels.div_ceil(BLOCK));
+        }
+        self.launch(kernel, shape, Parameters::Store(parameters));
     }
 
     fn pointwise(&mut self, step: &Step) {
@@ -136,7 +136,10 @@ impl Planner<'_> {
             }
             Kind::Upsample { input, factor, kind } => {
                 let first = self.view(input);
-                ("finer", PointwiseParameters { first, kind: upsample_code(*kind), kernel: Size::from(*factor), ..base })
+                (
+                    "finer",
+                    PointwiseParameters { first, kind: upsample_code(*kind), kernel: Size::from(*factor), ..base },
+                )
             }
             Kind::Copy { input, before, activation } => {
                 let (activation, slope) = activation_code(*activation);

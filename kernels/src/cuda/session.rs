@@ -24,7 +24,7 @@ struct Recording(CudaGraph);
 
 // SAFETY: a graph may be used from any thread, one at a time (CUDA driver
 // API, "Graph object thread safety"); it is only used through `&mut Session`.
-// Watched by `cuda_emulated::an_executable_moves_between_threads`.
+// Watched by `replay::an_executable_moves_between_threads`.
 unsafe impl Send for Recording {}
 
 /// Memory and recording for one size. Fields drop in order: the recording
@@ -41,7 +41,10 @@ pub(super) struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("grids", &self.layout.grids).field("bytes", &self.bytes()).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("grids", &self.layout.grids)
+            .field("bytes", &self.bytes())
+            .finish_non_exhaustive()
     }
 }
 
@@ -149,7 +152,7 @@ fn enqueue(
     outputs: &[Pinned],
 ) -> Result<(), OpError> {
     // SAFETY: as long as the session lives, both are valid and of that
-    // length; watched by `cuda_emulated` under AddressSanitizer's heap.
+    // length; watched by `cuda/sanitize.sh`, where device memory is the heap.
     unsafe { result::memcpy_htod_async(addresses.input, input.values(), stream.cu_stream()) }
         .map_err(failed("copying the input"))?;
     for launch in &plan.launches {

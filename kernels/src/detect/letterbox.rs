@@ -80,12 +80,7 @@ impl Letterbox {
             let scale = self.image[axis] as f32 / self.scaled[axis] as f32;
             ((value - self.offset[axis] as f32) * scale).clamp(0.0, self.image[axis] as f32)
         };
-        Box2d {
-            left: map(area.left, 1),
-            top: map(area.top, 0),
-            right: map(area.right, 1),
-            bottom: map(area.bottom, 0),
-        }
+        Box2d { left: map(area.left, 1), top: map(area.top, 0), right: map(area.right, 1), bottom: map(area.bottom, 0) }
     }
 }
 
@@ -95,7 +90,9 @@ mod tests {
 
     #[test]
     fn the_whole_scaled_image_maps_to_the_whole_image() {
-        for (image, canvas) in [([2828, 1206], [640, 288]), ([7, 3], [640, 640]), ([100, 1], [32, 32]), ([5, 5], [5, 5])] {
+        for (image, canvas) in
+            [([2828, 1206], [640, 288]), ([7, 3], [640, 640]), ([100, 1], [32, 32]), ([5, 5], [5, 5])]
+        {
             let letterbox = Letterbox::new(image, canvas).unwrap();
             let [top, left] = letterbox.offset().map(|n| n as f32);
             let [height, width] = letterbox.scaled().map(|n| n as f32);

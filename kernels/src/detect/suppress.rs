@@ -57,9 +57,8 @@ pub fn suppress(mut found: Vec<Detection>, settings: &Suppression) -> Result<Vec
         if kept.len() >= settings.kept {
             break;
         }
-        let hides = |best: &Detection| {
-            best.class == candidate.class && best.area.overlap(&candidate.area) > settings.overlap
-        };
+        let hides =
+            |best: &Detection| best.class == candidate.class && best.area.overlap(&candidate.area) > settings.overlap;
         if !kept.iter().any(hides) {
             kept.push(candidate);
         }

@@ -82,14 +82,7 @@ impl GraphBuilder {
     }
 
     /// Transposed convolution whose stride is its kernel.
-    pub fn conv_transpose(
-        &mut self,
-        x: NodeId,
-        name: &str,
-        outputs: usize,
-        kernel: [usize; 3],
-        bias: bool,
-    ) -> NodeId {
+    pub fn conv_transpose(&mut self, x: NodeId, name: &str, outputs: usize, kernel: [usize; 3], bias: bool) -> NodeId {
         self.push(Op::ConvTranspose { weights: name.to_owned(), outputs, kernel, bias }, &[x])
     }
 

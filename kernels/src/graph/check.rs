@@ -32,7 +32,12 @@ pub(super) fn channels(nodes: &[Node], outputs: &[Output]) -> Result<Vec<usize>,
     }
     for (index, output) in outputs.iter().enumerate() {
         let Some(node) = nodes.get(output.node.0) else {
-            return Err(whole(format!("output `{}` names node {}, there are {}", output.name, output.node.0, nodes.len())));
+            return Err(whole(format!(
+                "output `{}` names node {}, there are {}",
+                output.name,
+                output.node.0,
+                nodes.len()
+            )));
         };
         if matches!(node.op, Op::Input { .. }) {
             return Err(whole(format!("output `{}` is the input itself", output.name)));

@@ -1,7 +1,7 @@
 //! Sizes and memory of a program for one size of image.
 
-use super::step::{BLOCK, GridId, Target};
 use super::Program;
+use super::step::{BLOCK, GridId, Target};
 use crate::graph::NetworkError;
 
 /// Buffers start at multiples of this many bytes (a cache line).
@@ -80,7 +80,10 @@ impl Program {
         let too_large = || NetworkError::TooLarge { dims };
         let refuse = |reason: String| NetworkError::InputSize { dims, divisor: self.divisor, reason };
         if dims.contains(&0) {
-            return Err(NetworkError::InputShape { shape: [self.inputs, dims[0], dims[1], dims[2]], channels: self.inputs });
+            return Err(NetworkError::InputShape {
+                shape: [self.inputs, dims[0], dims[1], dims[2]],
+                channels: self.inputs,
+            });
         }
         let mut grids: Vec<[usize; 3]> = Vec::with_capacity(self.grids.len());
         for rule in &self.grids {
@@ -93,7 +96,10 @@ impl Program {
                         match padded.checked_sub(extent[axis]) {
                             Some(rest) => rest / stride[axis] + 1,
                             None => {
-                                return Err(refuse(format!("a window of {} voxels does not fit in {padded}", extent[axis])));
+                                return Err(refuse(format!(
+                                    "a window of {} voxels does not fit in {padded}",
+                                    extent[axis]
+                                )));
                             }
                         }
                     }

@@ -4,6 +4,8 @@
 //! still to be done to it when it is read. A node that changes nothing but
 //! the reading (norm, activation, concat) emits no step.
 
+use std::sync::Arc;
+
 use super::layout::GridRule;
 use super::norms::{ScaleShift, spread_groups, values};
 use super::step::{
@@ -124,7 +126,7 @@ impl Lowering<'_> {
         let graph = self.graph;
         let node = &graph.nodes()[index];
         let inputs: Vec<Lowered> = node.inputs.iter().filter_map(|id| self.results[id.0].clone()).collect();
-        let only_reader = node.inputs.first().is_some_and(|id| self.readers[id.0] == 1);
+        let only_reader = node.inputs.first().is_some_and(|&id| self.is_sole_reader(id));
         let what = || format!("node {index} ({})", node.op.name());
         if inputs.is_empty() {
             return Ok(Lowered { source: Source::Input { channels: self.program.inputs }, grid: GridId(0) });
@@ -193,7 +195,7 @@ impl Lowering<'_> {
             name: weights.clone(),
             outputs: *outputs,
             kernel: *kernel,
-            weight: values(self.weights, &format!("{weights}.weight"))?.into(),
+            weight: Arc::clone(values(self.weights, &format!("{weights}.weight"))?),
             bias: self.bias(weights, *bias, *outputs)?,
             activation: Activation::Identity,
         };
@@ -203,9 +205,9 @@ impl Lowering<'_> {
         Ok(self.emit(Kind::ConvTranspose { input, conv }, *outputs, from, grid))
     }
 
-    fn bias(&self, name: &str, has_bias: bool, outputs: usize) -> Result<std::sync::Arc<[f32]>, NetworkError> {
+    fn bias(&self, name: &str, has_bias: bool, outputs: usize) -> Result<Arc<[f32]>, NetworkError> {
         if has_bias {
-            return Ok(values(self.weights, &format!("{name}.bias"))?.into());
+            return Ok(Arc::clone(values(self.weights, &format!("{name}.bias"))?));
         }
         Ok(vec![0.0; outputs].into())
     }
@@ -243,8 +245,11 @@ impl Lowering<'_> {
         self.whole_writer(lowered) == Some(last)
             && self.program.steps.get(last).is_some_and(|step| match &step.kind {
                 Kind::Conv { input: Source::Value(_), conv } => {
-                    conv.kernel == [1; 3] && conv.stride == [1; 3] && conv.padding == [0; 3]
-                        && conv.activation == Activation::Identity && step.statistics.is_none()
+                    conv.kernel == [1; 3]
+                        && conv.stride == [1; 3]
+                        && conv.padding == [0; 3]
+                        && conv.activation == Activation::Identity
+                        && step.statistics.is_none()
                 }
                 _ => false,
             })
@@ -300,7 +305,8 @@ impl Lowering<'_> {
             let written = match &mut step.kind {
                 Kind::Conv { conv, .. } => Some(&mut conv.activation),
                 Kind::ConvTranspose { conv, .. } => Some(&mut conv.activation),
-                Kind::Combine { activation, .. } | Kind::Copy { activation, .. } => Some(activation),
+                Kind::Combine { activation: written, .. } => Some(written),
+                Kind::Copy { activation: written, .. } if activation != Activation::Sigmoid => Some(written),
                 _ => None,
             };
             if let Some(written) = written.filter(|now| **now == Activation::Identity)
@@ -353,7 +359,9 @@ impl Lowering<'_> {
         let last = self.program.steps.len().checked_sub(1)?;
         let Target::Buffer(product) = self.program.steps[last].target else { return None };
         let is_product = |value: &Value, id: NodeId| {
-            self.readers[id.0] == 1 && value.parts.len() == 1 && value.parts[0].buffer == product
+            self.is_sole_reader(id)
+                && value.parts.len() == 1
+                && value.parts[0].buffer == product
                 && value.parts[0].load.is_identity()
         };
         let other = match (is_product(first, ids[0]), is_product(second, ids[1])) {
@@ -390,7 +398,7 @@ impl Lowering<'_> {
             let grid = lowered.grid;
             let value = self.value(lowered.clone());
             let channels = value.channels();
-            if finish == Finish::Raw && self.readers[output.node.0] == 1 && self.retarget(&lowered, index) {
+            if finish == Finish::Raw && self.is_sole_reader(output.node) && self.retarget(&lowered, index) {
                 // The convolution writes the output itself.
             } else {
                 let kind = Kind::Store { input: value, activation: Activation::Identity, finish };
@@ -486,6 +494,17 @@ impl Lowering<'_> {
             self.program.grids.push(rule);
             self.program.grids.len() - 1
         }))
+    }
+
+    /// Whether nobody else reads what `id` stands for; an identity stands
+    /// for its input.
+    fn is_sole_reader(&self, id: NodeId) -> bool {
+        let node = &self.graph.nodes()[id.0];
+        let stands_for = match &node.op {
+            Op::Activate { activation } if activation.slope() == Some(1.0) => node.inputs.first(),
+            _ => None,
+        };
+        self.readers[id.0] == 1 && stands_for.is_none_or(|&input| self.is_sole_reader(input))
     }
 
     fn same_grid(&mut self, a: GridId, b: GridId, node: &str) {

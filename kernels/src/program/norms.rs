@@ -17,7 +17,8 @@ impl ScaleShift {
     /// (Ioffe & Szegedy 2015, arXiv:1502.03167, with running statistics).
     pub(super) fn batch_norm(weights: &Weights, name: &str, eps: f32) -> Result<Self, NetworkError> {
         let values = |kind: &str| values(weights, &format!("{name}.{kind}"));
-        let (gamma, beta, mean, var) = (values("weight")?, values("bias")?, values("running_mean")?, values("running_var")?);
+        let (gamma, beta, mean, var) =
+            (values("weight")?, values("bias")?, values("running_mean")?, values("running_var")?);
         let mut result = Self { scale: Vec::new(), shift: Vec::new() };
         for (index, &variance) in var.iter().enumerate() {
             let root = (f64::from(variance) + f64::from(eps)).sqrt();
@@ -60,7 +61,7 @@ impl ScaleShift {
 }
 
 /// The values of a tensor that [`Weights::check`] has seen.
-pub(super) fn values<'a>(weights: &'a Weights, name: &str) -> Result<&'a [f32], NetworkError> {
+pub(super) fn values<'a>(weights: &'a Weights, name: &str) -> Result<&'a Arc<[f32]>, NetworkError> {
     match weights.get(name) {
         Some(tensor) => Ok(&tensor.values),
         None => Err(NetworkError::MissingTensor { name: name.to_owned(), expected: Vec::new() }),
@@ -69,9 +70,9 @@ pub(super) fn values<'a>(weights: &'a Weights, name: &str) -> Result<&'a [f32], 
 
 /// `[outputs, inputs / groups, taps]` with zeros where groups do not meet:
 /// `[outputs, inputs, taps]`.
-pub(super) fn spread_groups(weight: &[f32], outputs: usize, inputs: usize, groups: usize) -> Arc<[f32]> {
+pub(super) fn spread_groups(weight: &Arc<[f32]>, outputs: usize, inputs: usize, groups: usize) -> Arc<[f32]> {
     if groups == 1 {
-        return weight.into();
+        return Arc::clone(weight);
     }
     let per_group = inputs / groups;
     let taps = weight.len() / (outputs * per_group);

@@ -1,8 +1,8 @@
 //! How far an output voxel looks.
 
+use super::Program;
 use super::layout::GridRule;
 use super::step::{GridId, Kind, Target};
-use super::Program;
 use crate::graph::UpsampleKind;
 
 /// Input voxels that an output voxel depends on, beyond its own place.
@@ -65,15 +65,11 @@ impl Program {
 /// Voxels of its input grid a step looks away from the place it computes.
 fn own_reach(kind: &Kind) -> [f64; 3] {
     match kind {
-        Kind::Conv { conv, .. } => {
-            [0, 1, 2].map(|axis| {
-                let span = conv.dilation[axis] * (conv.kernel[axis] - 1);
-                span.max(conv.padding[axis]) as f64
-            })
-        }
-        Kind::Pool { kernel, padding, .. } => {
-            [0, 1, 2].map(|axis| (kernel[axis] - 1).max(padding[axis]) as f64)
-        }
+        Kind::Conv { conv, .. } => [0, 1, 2].map(|axis| {
+            let span = conv.dilation[axis] * (conv.kernel[axis] - 1);
+            span.max(conv.padding[axis]) as f64
+        }),
+        Kind::Pool { kernel, padding, .. } => [0, 1, 2].map(|axis| (kernel[axis] - 1).max(padding[axis]) as f64),
         Kind::ConvTranspose { conv, .. } => conv.kernel.map(|k| if k > 1 { 1.0 } else { 0.0 }),
         Kind::Upsample { factor, kind, .. } => {
             let beside = if *kind == UpsampleKind::Linear { 2.0 } else { 1.0 };

@@ -10,6 +10,7 @@
 mod synthetic;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -25,8 +26,8 @@ pub use synthetic::{DEFAULT_GAIN, synthetic_input};
 pub struct NamedTensor {
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Its values.
-    pub values: Vec<f32>,
+    /// Its values, shared with the programs made from them.
+    pub values: Arc<[f32]>,
 }
 
 /// Tensors by name. See the module page.
@@ -94,7 +95,7 @@ impl Weights {
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             return Err(NetworkError::NonFiniteWeight { name: name.to_owned(), index, value: values[index] });
         }
-        self.tensors.insert(name.to_owned(), NamedTensor { shape, values });
+        self.tensors.insert(name.to_owned(), NamedTensor { shape, values: values.into() });
         Ok(())
     }
 
@@ -140,7 +141,8 @@ impl Weights {
 
 /// Equal, or equal without the depth axis of a kernel of depth one.
 fn fits(actual: &[usize], expected: &[usize]) -> bool {
-    let flat = || expected.len() == 5 && expected[2] == 1 && actual == [expected[0], expected[1], expected[3], expected[4]];
+    let flat =
+        || expected.len() == 5 && expected[2] == 1 && actual == [expected[0], expected[1], expected[3], expected[4]];
     actual == expected || flat()
 }
 
@@ -172,7 +174,9 @@ mod tests {
 
     #[test]
     fn halves_become_the_same_numbers() {
-        for (bits, value) in [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 5.960_464_5e-8), (0x7bff, 65504.0), (0x3555, 0.333_251_95)] {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 5.960_464_5e-8), (0x7bff, 65504.0), (0x3555, 0.333_251_95)]
+        {
             assert_eq!(half_to_f32(bits), value);
         }
     }

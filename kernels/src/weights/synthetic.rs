@@ -37,7 +37,7 @@ impl Weights {
     /// let x = g.conv(x, "head", Conv::new(2, [1; 3]));
     /// g.output("logits", x);
     /// let weights = kernels::Weights::synthetic(&g.build()?)?;
-    /// let bias = weights.get("head.bias").map(|tensor| tensor.values.clone());
+    /// let bias = weights.get("head.bias").map(|tensor| tensor.values.to_vec());
     /// assert_eq!(bias, Some(vec![-0.056_950_69, -0.091_559_81]));
     /// # Ok::<(), kernels::NetworkError>(())
     /// ```

@@ -65,8 +65,14 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        let defaults =
-            [("FAIL_AFTER", -1), ("MEMORY", 2 << 30), ("CAPABILITY", 80), ("DRIVER", 13_000), ("DEVICES", 1), ("SCHEDULE", 0)];
+        let defaults = [
+            ("FAIL_AFTER", -1),
+            ("MEMORY", 2 << 30),
+            ("CAPABILITY", 80),
+            ("DRIVER", 13_000),
+            ("DEVICES", 1),
+            ("SCHEDULE", 0),
+        ];
         for (name, value) in defaults {
             self.set(name, value);
         }

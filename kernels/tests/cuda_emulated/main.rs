@@ -17,6 +17,7 @@ mod faults;
 mod networks;
 mod opening;
 mod replay;
+mod smallest;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;

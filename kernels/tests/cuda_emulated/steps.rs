@@ -23,7 +23,9 @@ fn planar_input() {
 
 #[test]
 fn convolution_in_tiles() {
-    for (inputs, outputs, dims) in [(16, 16, [5, 9, 10]), (40, 32, [4, 8, 17]), (20, 64, [8, 8, 8]), (17, 48, [4, 16, 8])] {
+    for (inputs, outputs, dims) in
+        [(16, 16, [5, 9, 10]), (40, 32, [4, 8, 17]), (20, 64, [8, 8, 8]), (17, 48, [4, 16, 8])]
+    {
         check("3x3x3", [1, dims[0], dims[1], dims[2]], |g, x| {
             let x = stem(g, x, inputs);
             vec![g.conv(x, "a", Conv::new(outputs, [3; 3]))]
@@ -78,12 +80,7 @@ fn transposed_convolution() {
 
 #[test]
 fn norms_and_activations_on_the_load() {
-    for activation in [
-        Activation::Relu,
-        Activation::LeakyRelu { slope: 0.01 },
-        Activation::Silu,
-        Activation::Sigmoid,
-    ] {
+    for activation in [Activation::Relu, Activation::LeakyRelu { slope: 0.01 }, Activation::Silu, Activation::Sigmoid] {
         check_within(2.0 * ONE_LAYER, "instance norm, then 3x3x3", [1, 6, 9, 11], |g, x| {
             let x = stem(g, x, 24);
             let x = g.instance_norm(x, "n", 1e-5);
@@ -124,10 +121,8 @@ fn pools() {
     });
     check("mean", [1, 6, 7, 9], |g, x| {
         let x = stem(g, x, 20);
-        let x = g.push(
-            Op::Pool { kind: PoolKind::Average, kernel: [2, 2, 3], stride: [2, 2, 3], padding: [0; 3] },
-            &[x],
-        );
+        let x =
+            g.push(Op::Pool { kind: PoolKind::Average, kernel: [2, 2, 3], stride: [2, 2, 3], padding: [0; 3] }, &[x]);
         vec![g.instance_norm(x, "n", 1e-5)]
     });
 }

@@ -123,11 +123,12 @@ fn boxes_and_fields_of_labels() {
         let map = cuda.upload_labels(&labels, dims).unwrap();
         assert_eq!(map.label_boxes().unwrap(), want);
         // A box that hangs over two ends.
-        let field = map.field_in_box(7, [-2, 6, 30], [29, 12, 15]).unwrap().download().unwrap();
+        let field = map.field_in_box(7, [-2, 6, 10], [29, 12, 30]).unwrap().download().unwrap();
+        assert!(field.contains(&1.0));
         for (i, value) in field.iter().enumerate() {
-            let [z, y, x] = [(i / 180).wrapping_sub(2), i / 15 % 12 + 6, i % 15 + 30];
+            let [z, y, x] = [(i / 360).wrapping_sub(2), i / 30 % 12 + 6, i % 30 + 10];
             let is_label = z < 23 && x < 37 && labels[(z * 41 + y) * 37 + x] == 7;
-            assert_eq!(*value, f32::from(u8::from(is_label)));
+            assert_eq!(*value, f32::from(u8::from(is_label)), "{z} {y} {x}");
         }
         assert!(map.field_in_box(7, [isize::MIN, 0, 0], [2, 2, 2]).is_err());
         assert!(map.field_in_box(7, [0; 3], [2, 0, 2]).is_err());

@@ -5,6 +5,8 @@
 //! under two orders of the threads; with `cuda-device` alone on a GPU, and
 //! not at all without one.
 #![cfg(feature = "cuda-device")]
+// Helpers of tests may panic, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod components;
 mod grids;

@@ -123,7 +123,8 @@ fn solve_once(cuda: &Cuda, count: usize, reach: f32, kernel: RobustKernel) -> (N
 #[test]
 fn sums_the_equations_of_the_engine() {
     let kernels = [RobustKernel::GemanMcClure { scale_mm: 4.0 }, RobustKernel::Tukey { cutoff_mm: 3.0 }];
-    for (count, kernel) in [(1, kernels[0]), (777, kernels[0]), (2500, kernels[1])] {
+    // The last has more blocks than a warp adds up at once.
+    for (count, kernel) in [(1, kernels[0]), (2500, kernels[0]), (34_000, kernels[1])] {
         on_every_device(|cuda| {
             let (got, want) = solve_once(cuda, count, 8.0, kernel);
             assert_eq!(got.inliers, want.inliers);

@@ -1,7 +1,7 @@
 //! Sliding windows, softmax and labels.
 
+use kernels::Tensor;
 use kernels::cuda::volume::{HuWindow, SlidingSettings};
-use kernels::{Cpu, OpDevice, Tensor};
 
 use crate::{Random, assert_close, on_every_device};
 
@@ -12,9 +12,18 @@ const PATCH_VOXELS: usize = 6 * 8 * 5;
 const CLASSES: usize = 3;
 const ORIGINS: [[usize; 3]; 5] = [[0, 0, 0], [3, 0, 4], [3, 0, 8], [0, 0, 8], [8, 6, 12]];
 
+/// Probabilities of the channels at each voxel.
 fn softmax(logits: &Tensor) -> Tensor {
-    let cpu = Cpu::default();
-    cpu.download(cpu.softmax_channels(cpu.upload(logits).unwrap()).unwrap()).unwrap()
+    let (mut result, voxels) = (logits.clone(), logits.voxels());
+    for voxel in 0..voxels {
+        let at = |class: usize| f64::from(logits.data()[class * voxels + voxel]);
+        let largest = (0..logits.channels()).map(at).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = (0..logits.channels()).map(|class| (at(class) - largest).exp()).sum();
+        for class in 0..logits.channels() {
+            result.data_mut()[class * voxels + voxel] = ((at(class) - largest).exp() / sum) as f32;
+        }
+    }
+    result
 }
 
 /// What the engine's `segment::sliding` does: weights times probabilities,

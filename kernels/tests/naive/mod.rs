@@ -138,16 +138,16 @@ fn scaled(dims: [usize; 3], factor: [usize; 3]) -> [usize; 3] {
 
 fn conv(op: &Op, x: &Volume, w: &[f64], b: &[f64]) -> Volume {
     let Op::Conv { outputs, kernel, stride, padding, dilation, groups, .. } = op else { panic!("not a convolution") };
-    let dims = std::array::from_fn(|i| {
-        (x.dims[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1
-    });
+    let dims =
+        std::array::from_fn(|i| (x.dims[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1);
     let (inputs, taps) = (x.channels / groups, kernel.iter().product::<usize>());
     Volume::new(*outputs, dims, |o, at| {
         let mut sum = b.get(o).copied().unwrap_or(0.0);
         for c in 0..inputs {
             for tap in 0..taps {
                 let k = [tap / (kernel[1] * kernel[2]), tap / kernel[2] % kernel[1], tap % kernel[2]];
-                let from = std::array::from_fn(|i| (at[i] * stride[i] + k[i] * dilation[i]) as isize - padding[i] as isize);
+                let from =
+                    std::array::from_fn(|i| (at[i] * stride[i] + k[i] * dilation[i]) as isize - padding[i] as isize);
                 let channel = o / (outputs / groups) * inputs + c;
                 sum += x.get(channel, from).unwrap_or(0.0) * w[(o * inputs + c) * taps + tap];
             }

@@ -125,7 +125,7 @@ impl Writer {
         if self.random.chance(15) {
             conv.padding = kernel.map(|k| self.random.below(k));
         }
-        if self.random.chance(15) && outputs % x.channels == 0 {
+        if self.random.chance(15) && outputs.is_multiple_of(x.channels) {
             conv.groups = x.channels;
         }
         conv.bias = self.random.chance(60);
@@ -243,16 +243,14 @@ impl Writer {
     fn gate(&mut self) -> bool {
         let first = self.source();
         let gate = self.partner(first);
-        let gate_id =
-            if self.random.chance(60) { self.g.activate(gate.id, Activation::Sigmoid) } else { gate.id };
+        let gate_id = if self.random.chance(60) { self.g.activate(gate.id, Activation::Sigmoid) } else { gate.id };
         let product = if self.random.chance(50) {
             self.g.multiply(first.id, gate_id)
         } else {
             self.g.multiply(gate_id, first.id)
         };
         let other = if self.random.chance(80) { first } else { self.partner(first) };
-        let id =
-            if self.random.chance(50) { self.g.add(product, other.id) } else { self.g.add(other.id, product) };
+        let id = if self.random.chance(50) { self.g.add(product, other.id) } else { self.g.add(other.id, product) };
         if self.random.chance(20) {
             self.keep(product, first.channels, first.dims);
         }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use engine::io::{self, Limits};
 use engine::nnunet::{Axes, ImportSettings, NnunetCard, NnunetModel, PredictSettings, import};
 use engine::segment::Progress;
-use kernels::{Device, Precision};
+use kernels::Precision;
 use serde_json::{Value, json};
 
 use crate::assets;

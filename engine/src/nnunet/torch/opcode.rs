@@ -7,7 +7,7 @@ use super::error::CheckpointError;
 const MAX_TEXT: usize = 1 << 20;
 
 /// One instruction with its argument.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Op<'a> {
     Proto(u8),
     Frame,

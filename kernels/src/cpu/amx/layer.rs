@@ -40,7 +40,7 @@ impl Layer {
         let taps: usize = conv.kernel.iter().product();
         let inputs = lanes.iter().flatten().count();
         let weight = |_, output: usize, input: usize, tap: usize| conv.weight[(output * inputs + input) * taps + tap];
-        Self::pack(axes, lanes, [1; 3], weight, &conv.bias, conv.activation)
+        Source { axes, lanes, scale: [1; 3], bias: &conv.bias, activation: conv.activation }.pack(weight)
     }
 
     /// Packs a transposed convolution: one output voxel per tap and input
@@ -50,18 +50,39 @@ impl Layer {
         let weight =
             |corner, output: usize, input: usize, _| conv.weight[(input * conv.outputs + output) * corners + corner];
         let axes = [0; 3].map(|_| Axis::new(1, 1, 0, 1));
-        Self::pack(axes, lanes, conv.kernel, weight, &conv.bias, conv.activation)
+        Source { axes, lanes, scale: conv.kernel, bias: &conv.bias, activation: conv.activation }.pack(weight)
     }
 
+    /// Panels of 16 output channels; with corners, those of each corner.
+    pub fn panels(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.weights) + size_of_val(&*self.bias)
+    }
+
+    /// One tile per step.
+    pub(super) fn weights(&self, panel: usize) -> &[Line] {
+        let lines = self.steps.len() * ROWS;
+        &self.weights[panel * lines..][..lines]
+    }
+}
+
+/// What is packed, besides the weights.
+struct Source<'a> {
+    axes: [Axis; 3],
+    lanes: &'a [Option<usize>],
+    scale: [usize; 3],
+    bias: &'a [f32],
+    activation: Activation,
+}
+
+impl Source<'_> {
     /// `weight` is asked for corner, output, input and tap.
-    fn pack(
-        axes: [Axis; 3],
-        lanes: &[Option<usize>],
-        scale: [usize; 3],
-        weight: impl Fn(usize, usize, usize, usize) -> f32,
-        bias: &[f32],
-        activation: Activation,
-    ) -> Self {
+    fn pack(self, weight: impl Fn(usize, usize, usize, usize) -> f32) -> Layer {
+        let Self { axes, lanes, scale, bias, activation } = self;
         let (planes, steps) = planes_and_steps(&axes, lanes.len() / BLOCK);
         let blocks = bias.len().div_ceil(BLOCK);
         let corners: usize = scale.iter().product();
@@ -83,23 +104,7 @@ impl Layer {
         }
         let lane_bias = |output: usize| bias.get(output).copied().unwrap_or(0.0);
         let bias = targets.iter().map(|target| std::array::from_fn(|lane| lane_bias(target.block * BLOCK + lane)));
-        Self { axes, planes, steps, bias: bias.collect(), targets, scale, weights, activation }
-    }
-
-    /// Panels of 16 output channels; with corners, those of each corner.
-    pub fn panels(&self) -> usize {
-        self.targets.len()
-    }
-
-    /// Bytes of the packed weights.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&*self.weights) + size_of_val(&*self.bias)
-    }
-
-    /// One tile per step.
-    pub(super) fn weights(&self, panel: usize) -> &[Line] {
-        let lines = self.steps.len() * ROWS;
-        &self.weights[panel * lines..][..lines]
+        Layer { axes, planes, steps, bias: bias.collect(), targets, scale, weights, activation }
     }
 }
 
@@ -120,6 +125,6 @@ fn planes_and_steps(axes: &[Axis; 3], blocks: usize) -> (Vec<Plane>, Vec<Step>) 
 
 /// A row of a tile of weights: the two values each column has for it.
 fn interleave(first: [f32; BLOCK], second: [f32; BLOCK]) -> Line {
-    let value = |index: usize| if index % 2 == 0 { first[index / 2] } else { second[index / 2] };
+    let value = |index: usize| if index.is_multiple_of(2) { first[index / 2] } else { second[index / 2] };
     Line(std::array::from_fn(|index| Bf16::from_f32(value(index)).0))
 }

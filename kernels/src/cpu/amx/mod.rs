@@ -1,9 +1,10 @@
 //! Convolutions in bf16 on Intel's tile unit (AMX): any kernel, stride,
 //! padding and dilation, and transposed ones.
 //!
-//! **The instructions themselves have not yet been run: all tests here ran on
-//! the model of them, because no machine with AMX was at hand.** On one, the
-//! tests run both and compare them bit for bit.
+//! **No processor with AMX has run this yet.** The tests run on a software
+//! model of the instructions; the machine code was checked once by decoding
+//! and emulating it. Where there is a tile unit the tests run on both and
+//! compare them bit for bit.
 //!
 //! A matrix product whose left side is gathered on the fly (implicit GEMM). A
 //! share copies the voxels under its box into a zero-padded [`patch`] of bf16,

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn every_tap_is_read_where_it_lies() {
-        for (kernel, stride, dilation) in [(1, 1, 1), (3, 1, 1), (3, 2, 1), (3, 2, 2), (4, 3, 2), (2, 2, 1), (5, 2, 3)]
+        for (kernel, stride, dilation) in
+            [(1, 1, 1), (3, 1, 1), (3, 2, 1), (3, 2, 2), (4, 3, 2), (2, 2, 1), (5, 2, 3), (2, 2, 3)]
         {
             let axis = Axis::new(kernel, stride, 0, dilation);
             let mut seen = vec![0; kernel.pow(3)];
@@ -131,9 +132,9 @@ mod tests {
                 for (half, tap) in step.halves.into_iter().enumerate() {
                     let Some((5, tap)) = tap else { continue };
                     let at = [tap / (kernel * kernel), tap / kernel % kernel, tap % kernel];
-                    for a in 0..3 {
-                        let shift = step.shift[a] + if a == 2 { half } else { 0 };
-                        assert_eq!(shift * stride + axis.phases[step.phase[a]], at[a] * dilation);
+                    let [z, y, x] = step.shift;
+                    for ((shift, phase), at) in [z, y, x + half].into_iter().zip(step.phase).zip(at) {
+                        assert_eq!(shift * stride + axis.phases[phase], at * dilation);
                     }
                     seen[tap] += 1;
                 }

@@ -15,7 +15,8 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn voxels(&self) -> usize {
+    #[cfg(test)]
+    fn voxels(&self) -> usize {
         self.size.iter().product()
     }
 }

@@ -93,7 +93,8 @@ impl Direct {
     pub fn transposed(conv: &ConvTranspose, lanes: &[Option<usize>]) -> Self {
         let corners: usize = conv.kernel.iter().product();
         let source = Source { lanes, run: BLOCK, taps: 1, outputs: conv.outputs, corners };
-        let weight = |corner, output: usize, input: usize, _| conv.weight[(input * conv.outputs + output) * corners + corner];
+        let weight =
+            |corner, output: usize, input: usize, _| conv.weight[(input * conv.outputs + output) * corners + corner];
         let mut packed = source.pack(weight, &conv.bias, conv.activation);
         let [_, ky, kx] = conv.kernel;
         let blocks = conv.outputs.div_ceil(BLOCK);
@@ -129,12 +130,7 @@ impl Direct {
 }
 
 impl Source<'_> {
-    fn pack(
-        &self,
-        weight: impl Fn(usize, usize, usize, usize) -> f32,
-        bias: &[f32],
-        activation: Activation,
-    ) -> Direct {
+    fn pack(&self, weight: impl Fn(usize, usize, usize, usize) -> f32, bias: &[f32], activation: Activation) -> Direct {
         let chunks = self.chunks();
         let blocks = self.outputs.div_ceil(BLOCK);
         let rows = self.lanes.len() * self.taps;

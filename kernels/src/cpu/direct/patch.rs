@@ -51,7 +51,14 @@ impl Direct {
 
     /// Fills `patch` with the planes of `chunk`, `[plane][z][y][x][run]`.
     #[inline(always)]
-    pub(super) fn fill_patch<V: Vector, E: Element>(&self, v: V, input: &Input<'_, E>, region: &Region, chunk: &Chunk, patch: &mut [f32]) {
+    pub(super) fn fill_patch<V: Vector, E: Element>(
+        &self,
+        v: V,
+        input: &Input<'_, E>,
+        region: &Region,
+        chunk: &Chunk,
+        patch: &mut [f32],
+    ) {
         let dims @ [_, height, width] = self.patch_dims(region.size);
         let row_len = width * self.run;
         let plane_rows = dims[0] * height;
@@ -63,11 +70,17 @@ impl Direct {
                 Input::Blocks(blocks) => {
                     let dims = blocks.dims();
                     let block = blocks.block(plane);
-                    let Some(first) = row_start(dims, 0, z, y) else { target.fill(0.0); continue };
+                    let Some(first) = row_start(dims, 0, z, y) else {
+                        target.fill(0.0);
+                        continue;
+                    };
                     self.fill_blocks(v, &block, &block.voxels[first..first + dims[2]], region, target);
                 }
                 Input::Planes { values, dims } => {
-                    let Some(first) = row_start(*dims, plane, z, y) else { target.fill(0.0); continue };
+                    let Some(first) = row_start(*dims, plane, z, y) else {
+                        target.fill(0.0);
+                        continue;
+                    };
                     self.fill_values(&values[first..first + dims[2]], region, target);
                 }
             }
@@ -92,7 +105,14 @@ impl Direct {
     }
 
     #[inline(always)]
-    fn fill_blocks<V: Vector, E: Element>(&self, v: V, block: &InputBlock<'_, E>, row: &[Lanes<E>], region: &Region, target: &mut [f32]) {
+    fn fill_blocks<V: Vector, E: Element>(
+        &self,
+        v: V,
+        block: &InputBlock<'_, E>,
+        row: &[Lanes<E>],
+        region: &Region,
+        target: &mut [f32],
+    ) {
         let target = target.as_chunks_mut::<BLOCK>().0;
         let (before, inside, first) = self.inside(region, target.len(), row.len());
         let (left, rest) = target.split_at_mut(before);

@@ -30,13 +30,15 @@ impl<E: Element> Sink for BlockSink<'_, E> {
         let place = self.0.voxel(target.block, voxel + (z * height + y) * width + x);
         // SAFETY: inside the output; the caller's promise, passed on.
         unsafe { store_voxel(v, values, place) }
-    }}
+    }
+}
 
 /// Planar f32 channels: a network output.
 #[derive(Debug)]
 pub(in crate::cpu) struct PlanarSink<'a> {
     /// `[channel][voxel]`.
     pub values: Shared<'a, f32>,
+    pub channels: usize,
     /// Values per channel.
     pub voxels: usize,
 }
@@ -45,9 +47,10 @@ impl Sink for PlanarSink<'_> {
     #[inline(always)]
     unsafe fn put<V: Vector>(&self, _: V, target: PanelTarget, voxel: usize, values: &mut [f32; BLOCK]) {
         let first = target.block * BLOCK;
-        let channels = (self.values.len() / self.voxels).saturating_sub(first).min(BLOCK);
+        let channels = self.channels.saturating_sub(first).min(BLOCK);
         for (lane, value) in values.iter().enumerate().take(channels) {
             // SAFETY: the caller's promise, passed on.
             unsafe { self.values.set((first + lane) * self.voxels + voxel, *value) }
         }
-    }}
+    }
+}

@@ -152,7 +152,9 @@ impl<E: Element, S: Sink> Kernel for Share<'_, '_, E, S> {
                         // SAFETY: the voxels and panels of this share, which
                         // no other thread computes (caller of `Task::run`;
                         // test `tests/cpu_steps.rs`).
-                        unsafe { task.finish(v, layer.targets[panel], voxels, &mut sums[..used], &mut work.moments[place]) };
+                        unsafe {
+                            task.finish(v, layer.targets[panel], voxels, &mut sums[..used], &mut work.moments[place])
+                        };
                     }
                 }
             }
@@ -171,7 +173,14 @@ impl<E: Element, S: Sink> Task<'_, E, S> {
     /// # Safety
     /// No other thread writes these voxels of this panel meanwhile.
     #[inline(always)]
-    unsafe fn finish<V: Vector>(&self, v: V, target: PanelTarget, voxels: &[usize], sums: &mut [[f32; BLOCK]], moments: &mut Moments) {
+    unsafe fn finish<V: Vector>(
+        &self,
+        v: V,
+        target: PanelTarget,
+        voxels: &[usize],
+        sums: &mut [[f32; BLOCK]],
+        moments: &mut Moments,
+    ) {
         activate_all(self.layer.activation, sums);
         for (values, voxel) in sums.iter_mut().zip(voxels) {
             // SAFETY: the caller's promise, passed on.

@@ -55,6 +55,7 @@ impl Tile<'_> {
 
     /// `ROWS` positions of `PER` vectors; `RUN` values per offset.
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "one index walks registers and memory")]
     fn rows<V: Vector, const ROWS: usize, const PER: usize, const RUN: usize>(self, v: V, sums: &mut [[f32; BLOCK]]) {
         assert!(sums.len() == ROWS && self.bases.len() == ROWS && PER * V::LANES == BLOCK, "tile shape");
         let farthest = self.bases.iter().fold(0, |a, &b| if a > b { a } else { b });
@@ -129,15 +130,8 @@ mod tests {
             let last = *offsets.iter().max().unwrap();
             for isa in Isa::available() {
                 let mut sums = vec![[0.25; BLOCK]; 12];
-                let tile = Tile {
-                    patch: &patch,
-                    bases: &[],
-                    offsets: &offsets,
-                    last,
-                    run,
-                    weights: &weights,
-                    start: None,
-                };
+                let tile =
+                    Tile { patch: &patch, bases: &[], offsets: &offsets, last, run, weights: &weights, start: None };
                 isa.run(Run(tile, &bases, &mut sums));
                 for (sums, base) in sums.iter().zip(bases) {
                     for (lane, sum) in sums.iter().enumerate() {

@@ -5,34 +5,39 @@
 use std::ops::Range;
 
 use crate::error::OpError;
-use crate::program::{Affine, BLOCK, GridId, Kind, Program, Step, Target, Value};
+use crate::program::{Affine, BLOCK, Kind, Layout, Program, Step, Target, Value};
 
-fn refuse(step: usize, reason: String) -> OpError {
+fn refuse(step: usize, reason: &str) -> OpError {
     OpError::Device { device: "CPU", reason: format!("program step {step}: {reason}; this is a bug of the lowering") }
 }
 
 /// Checks what does not depend on the size of the image.
 pub(super) fn program(program: &Program) -> Result<(), OpError> {
     for (index, step) in program.steps.iter().enumerate() {
-        let result = step.values().try_for_each(|value| parts(program, step.input_grid, value));
+        let result = step.values().try_for_each(|value| parts(program, value));
         result
             .and_then(|()| target(program, step))
             .and_then(|()| weights(step))
-            .map_err(|reason| refuse(index, reason))?;
+            .map_err(|reason| refuse(index, &reason))?;
     }
     Ok(())
 }
 
 /// Checks that a step does not read what it writes.
-pub(super) fn disjoint(index: usize, written: &Range<usize>, read: &[Range<usize>], arena: usize) -> Result<(), OpError> {
+pub(super) fn disjoint(
+    index: usize,
+    written: &Range<usize>,
+    read: &[Range<usize>],
+    arena: usize,
+) -> Result<(), OpError> {
     for range in read.iter().chain([written]) {
         if range.end > arena {
-            return Err(refuse(index, format!("uses {range:?} of an arena of {arena}")));
+            return Err(refuse(index, &format!("uses {range:?} of an arena of {arena}")));
         }
     }
     match read.iter().find(|range| range.start < written.end && written.start < range.end) {
         None => Ok(()),
-        Some(range) => Err(refuse(index, format!("reads {range:?} while it writes {written:?}"))),
+        Some(range) => Err(refuse(index, &format!("reads {range:?} while it writes {written:?}"))),
     }
 }
 
@@ -53,10 +58,10 @@ pub(super) fn sizes(index: usize, step: &Step, input: [usize; 3], output: [usize
         Kind::Copy { before, .. } => (0..3).all(|axis| before[axis] + input[axis] <= output[axis]),
         Kind::Combine { .. } | Kind::Store { .. } => input == output,
     };
-    if fits { Ok(()) } else { Err(refuse(index, format!("makes {output:?} of {input:?}"))) }
+    if fits { Ok(()) } else { Err(refuse(index, &format!("makes {output:?} of {input:?}"))) }
 }
 
-fn parts(program: &Program, grid: GridId, value: &Value) -> Result<(), String> {
+fn parts(program: &Program, value: &Value) -> Result<(), String> {
     if value.channels() == 0 {
         return Err("reads a value without channels".to_owned());
     }
@@ -64,8 +69,8 @@ fn parts(program: &Program, grid: GridId, value: &Value) -> Result<(), String> {
         let Some(buffer) = program.buffers.get(part.buffer.0) else {
             return Err(format!("reads buffer {} of {}", part.buffer.0, program.buffers.len()));
         };
-        if part.first_block + part.blocks() > buffer.blocks() || buffer.grid != grid {
-            return Err(format!("reads {part:?} of {buffer:?} on grid {}", grid.0));
+        if part.first_block + part.blocks() > buffer.blocks() {
+            return Err(format!("reads {part:?} of {buffer:?}"));
         }
         let Some(affine) = part.load.affine else { continue };
         match program.affines.get(affine.0) {
@@ -85,6 +90,20 @@ fn is_complete(program: &Program, affine: &Affine) -> bool {
     }
 }
 
+/// Every part must have the size of the step's input: grids of a skip
+/// connection are different rules that come to the same size.
+pub(super) fn part_sizes(index: usize, program: &Program, layout: &Layout) -> Result<(), OpError> {
+    let step = &program.steps[index];
+    let size = layout.grids[step.input_grid.0];
+    for part in step.values().flat_map(|value| &value.parts) {
+        let found = layout.grids[program.buffers[part.buffer.0].grid.0];
+        if found != size {
+            return Err(refuse(index, &format!("reads {found:?} and {size:?} voxels together")));
+        }
+    }
+    Ok(())
+}
+
 fn target(program: &Program, step: &Step) -> Result<(), String> {
     if let Some(statistics) = step.statistics
         && program.statistics.get(statistics.0).is_none_or(|&n| n > step.channels.next_multiple_of(BLOCK))
@@ -93,11 +112,14 @@ fn target(program: &Program, step: &Step) -> Result<(), String> {
     }
     match step.target {
         Target::Buffer(id) => match program.buffers.get(id.0) {
-            Some(buffer) if buffer.grid == step.output_grid && buffer.blocks() >= step.channels.div_ceil(BLOCK) => Ok(()),
+            Some(buffer) if buffer.grid == step.output_grid && buffer.blocks() >= step.channels.div_ceil(BLOCK) => {
+                Ok(())
+            }
             buffer => Err(format!("writes {} channels to {buffer:?}", step.channels)),
         },
         Target::Output(index) => {
-            let fits = program.outputs.get(index).is_some_and(|o| o.channels == step.channels && o.grid == step.output_grid);
+            let fits =
+                program.outputs.get(index).is_some_and(|o| o.channels == step.channels && o.grid == step.output_grid);
             let is_possible = matches!(step.kind, Kind::Conv { .. } | Kind::Store { .. }) && step.statistics.is_none();
             if fits && is_possible { Ok(()) } else { Err(format!("cannot write output {index}")) }
         }

@@ -100,7 +100,8 @@ fn choose(conv: &Conv, depth: usize, dims: [usize; 3]) -> Option<Tile> {
         points * (products + tiles * (depth + outputs) * TRANSFORM)
     };
     let along_z: &[usize] = if conv.kernel[0] == 1 { &[1] } else { &[2, 4] };
-    let tiles = along_z.iter().flat_map(|&z| [2, 4].into_iter().flat_map(move |y| [2, 4].map(|x| Tile { outputs: [z, y, x] })));
+    let tiles =
+        along_z.iter().flat_map(|&z| [2, 4].into_iter().flat_map(move |y| [2, 4].map(|x| Tile { outputs: [z, y, x] })));
     let best = tiles.map(|tile| (cost(tile), tile)).min_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(cost, _)| *cost < direct).map(|(_, tile)| tile)
 }

@@ -82,6 +82,7 @@ impl StepPlan {
         let step = &program.steps[index];
         let [input, output] = [step.input_grid, step.output_grid].map(|grid| layout.grids[grid.0]);
         check::sizes(index, step, input, output)?;
+        check::part_sizes(index, program, layout)?;
         let first_lane = |buffer: usize| layout.offsets[buffer] / size_of::<Lanes<E>>();
         let blocks = step.channels.div_ceil(BLOCK);
         let voxels = output.iter().product::<usize>();

@@ -50,7 +50,12 @@ impl<'a, E: Element> StepInput<'a, E> {
 
 impl Run<'_> {
     /// Runs one step of the plan.
-    pub fn step<E: Element>(&mut self, index: usize, plan: &mut Plan<E>, outputs: &mut [Tensor]) -> Result<(), OpError> {
+    pub fn step<E: Element>(
+        &mut self,
+        index: usize,
+        plan: &mut Plan<E>,
+        outputs: &mut [Tensor],
+    ) -> Result<(), OpError> {
         let step = &self.program.steps[index];
         let [dims, output_dims] = [step.input_grid, step.output_grid].map(|grid| plan.grids[grid.0]);
         let at = &mut plan.steps[index];
@@ -68,7 +73,7 @@ impl Run<'_> {
                 }
                 (Cut::Direct(cut), Some(Layer::Direct(layer)), Target::Output(output)) => {
                     let values = Shared::new(outputs[output].data_mut());
-                    let sink = PlanarSink { values, voxels: output_dims.iter().product() };
+                    let sink = PlanarSink { values, channels: step.channels, voxels: output_dims.iter().product() };
                     self.direct(step, layer, *cut, &input, (&sink, output_dims), moments);
                 }
                 (Cut::Amx(cut), Some(Layer::Amx(layer, unit)), Target::Buffer(_)) => {
@@ -77,7 +82,7 @@ impl Run<'_> {
                 }
                 (Cut::Amx(cut), Some(Layer::Amx(layer, unit)), Target::Output(output)) => {
                     let values = Shared::new(outputs[output].data_mut());
-                    let sink = PlanarSink { values, voxels: output_dims.iter().product() };
+                    let sink = PlanarSink { values, channels: step.channels, voxels: output_dims.iter().product() };
                     self.amx((layer, *unit), *cut, &input, (&sink, output_dims), moments);
                 }
                 (Cut::Winograd(sizes, groups), Some(Layer::Winograd(layer)), Target::Buffer(_)) => {

@@ -31,7 +31,9 @@ impl<E: Element> Operation<'_, E> {
         match self {
             Self::Copy { input, before } => {
                 let dims = input.dims();
-                inside(dims, *before, z, y, row, |z, y, target| input.row(v, [block, z, y], &mut scratch.packed, target));
+                inside(dims, *before, z, y, row, |z, y, target| {
+                    input.row(v, [block, z, y], &mut scratch.packed, target)
+                });
             }
             Self::Planes { values, dims, before } => {
                 inside(*dims, *before, z, y, row, |z, y, target| planes(values, *dims, [block, z, y], target));

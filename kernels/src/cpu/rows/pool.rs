@@ -20,7 +20,7 @@ pub(in crate::cpu) struct Pool {
 impl Pool {
     /// Row `[z, y]` of an output block.
     #[inline(always)]
-    pub fn row<V: Vector, E: Element>(
+    pub(super) fn row<V: Vector, E: Element>(
         &self,
         v: V,
         input: &Gather<'_, E>,

@@ -24,7 +24,7 @@ struct Between {
 impl Upsample {
     /// Row `[z, y]` of an output block.
     #[inline(always)]
-    pub fn row<V: Vector, E: Element>(
+    pub(super) fn row<V: Vector, E: Element>(
         &self,
         v: V,
         input: &Gather<'_, E>,

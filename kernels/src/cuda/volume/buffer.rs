@@ -112,6 +112,7 @@ pub(super) unsafe fn launch<P: DeviceRepr>(
 }
 
 /// The error of a grid operation as a device's; the text stays.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 pub(super) fn grid_error(error: GridError) -> OpError {
     refuse(&error.to_string())
 }

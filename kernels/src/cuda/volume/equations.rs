@@ -120,16 +120,14 @@ impl DeviceTarget {
 impl NormalEquations {
     /// The 21 sums of the upper triangle, 6 of the right side, error, count.
     fn from_sums(sums: &[f64]) -> Self {
-        let mut sums = sums.iter().copied();
-        let mut next = || sums.next().unwrap_or(0.0);
-        let mut information = [[0.0; 6]; 6];
-        for row in 0..6 {
-            for column in row..6 {
-                information[row][column] = next();
-                information[column][row] = information[row][column];
-            }
+        let sum = |i: usize| sums.get(i).copied().unwrap_or(0.0);
+        // Row r of the upper triangle begins after 6 + 5 + ... of r rows.
+        let upper = |row: usize, column: usize| sum(row * (13 - row) / 2 + column - row);
+        Self {
+            information: [0, 1, 2, 3, 4, 5].map(|r| [0, 1, 2, 3, 4, 5].map(|c: usize| upper(c.min(r), c.max(r)))),
+            right_side: [21, 22, 23, 24, 25, 26].map(|i| -sum(i)),
+            squared_error_mm2: sum(27),
+            inliers: sum(28) as usize,
         }
-        let right_side = [0; 6].map(|_| -next());
-        Self { information, right_side, squared_error_mm2: next(), inliers: next() as usize }
     }
 }

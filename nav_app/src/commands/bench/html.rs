@@ -83,7 +83,7 @@ fn plot(page: &mut String, entries: &[Entry], title: &str, value: impl Fn(&Entry
         let (top, class) = (ROW * row as f64, if row == 0 { "ours" } else { "peer" });
         let name = escaped(&format!("{} {}", entry.runtime, entry.dtype));
         let base = top + 0.67 * ROW;
-        let _infallible = write!(page, "<text x=\"{}\" y=\"{base}\" text-anchor=\"end\">{name}</text>", LABEL - 8.0);
+        let _infallible = write!(page, "<text x=\"{}\" y=\"{base:.1}\" text-anchor=\"end\">{name}</text>", LABEL - 8.0);
         let Some((bar, end)) = value else { continue };
         let (bar_width, line) = (BARS * bar / most, LABEL + BARS * end / most);
         let middle = top + 0.5 * ROW;
@@ -91,7 +91,7 @@ fn plot(page: &mut String, entries: &[Entry], title: &str, value: impl Fn(&Entry
             page,
             "<rect class=\"{class}\" x=\"{LABEL}\" y=\"{}\" width=\"{bar_width:.1}\" height=\"{}\" rx=\"2\"/>\
              <line class=\"whisker\" x1=\"{:.1}\" x2=\"{line:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\
-             <text x=\"{:.1}\" y=\"{base}\">{}</text>",
+             <text x=\"{:.1}\" y=\"{base:.1}\">{}</text>",
             top + 4.0,
             ROW - 8.0,
             LABEL + bar_width,
