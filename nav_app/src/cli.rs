@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::ModelsArguments;
+
 /// Real-time engine for spine surgery: CT in, tracked spine out.
 /// Research use only; not a medical device.
 #[derive(Debug, Parser)]
@@ -47,6 +49,9 @@ pub enum Command {
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
     )]
     Export(ExportArguments),
+    /// The networks at hand, and those of nnU-Net v2 made usable.
+    #[command(after_help = "Example:\n  spinenav models import nnUNetTrainer__nnUNetPlans__3d_fullres --out my-models")]
+    Models(ModelsArguments),
     /// Measure speed and memory on this machine.
     #[command(after_help = "Example:\n  spinenav bench segment --networks compact --report bench.html")]
     Bench(BenchArguments),

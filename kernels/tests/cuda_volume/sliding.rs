@@ -32,17 +32,17 @@ fn blended(windows: &[Option<Tensor>], weights: &[f32]) -> Vec<f32> {
     let (mut sums, mut total) = (vec![0f32; CLASSES * VOXELS], vec![0f32; VOXELS]);
     for (origin, window) in ORIGINS.iter().zip(windows) {
         let probabilities = window.as_ref().map(softmax);
-        for i in 0..PATCH_VOXELS {
+        for (i, weight) in weights.iter().enumerate() {
             let at = [i / 40 + origin[0], i / 5 % 8 + origin[1], i % 5 + origin[2]];
             if at.iter().zip(DIMS).any(|(a, n)| *a >= n) {
                 continue;
             }
             let voxel = (at[0] * DIMS[1] + at[1]) * DIMS[2] + at[2];
-            total[voxel] += weights[i];
+            total[voxel] += weight;
             for class in 0..CLASSES {
                 let background = f32::from(u8::from(class == 0));
                 let p = probabilities.as_ref().map_or(background, |t| t.data()[class * PATCH_VOXELS + i]);
-                sums[class * VOXELS + voxel] += weights[i] * p;
+                sums[class * VOXELS + voxel] += weight * p;
             }
         }
     }

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod doctor;
 mod export;
+mod models;
 mod register;
 mod segment;
 
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use engine::segment::{Method, Model};
 use kernels::Device;
 use kernels::device::{Choice, open};
+
+pub use models::ModelsArguments;
 
 use crate::assets;
 use crate::cli::{Arguments, Command, DeviceChoice};
@@ -25,6 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Segment(options) => segment::run(options, arguments.quiet),
         Command::Register(options) => register::run(options, arguments.quiet),
         Command::Export(options) => export::run(options),
+        Command::Models(options) => models::run(options, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),
         Command::Doctor => doctor::run(),
     }
