@@ -9,6 +9,6 @@ cd "$(dirname "$0")/.."
 export SPINENAV_CUDA_WHEELS=$1/cuda-wheels
 
 cargo clippy -p kernels --all-targets --features cuda-emulator -- -D warnings
-cargo test -p kernels --features cuda-emulator
+cargo test -p kernels --features cuda-emulator --lib --test cuda_emulated --test cuda_volume
 python3 kernels/cuda/build_cubins.py --check
 bash kernels/cuda/sanitize.sh

@@ -2,12 +2,13 @@
 //! wrong: a wrong sum here is a vertebra in the wrong place later.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod naive;
+mod support;
 
 use std::sync::Arc;
 
 use kernels::graph::{Activation, Conv, GraphBuilder, NodeId, Op, PoolKind, UpsampleKind};
 use kernels::{Cpu, Device, Graph, Precision, Program, Tensor, Weights};
+use support::reference::{self, Grid};
 
 /// Largest error relative to the largest value: f32 sums of up to 27 * 40
 /// terms, and Winograd's transforms.
@@ -71,7 +72,7 @@ fn check(what: &str, channels: usize, dims: [usize; 3], build: impl Fn(&mut Grap
     let program = Arc::new(Program::new(&graph, &weights).unwrap());
     let [depth, height, width] = dims;
     let input = Tensor::new([channels, depth, height, width], noise(channels * depth * height * width, 77)).unwrap();
-    let exact = naive::run(&graph, &weights, &input);
+    let exact = reference::run(&graph, &weights, &grid(&input));
 
     let two = Cpu::with_threads(2).unwrap();
     for (precision, tolerance) in [(Precision::F32, F32), (Precision::Half, BF16)] {
@@ -86,7 +87,12 @@ fn check(what: &str, channels: usize, dims: [usize; 3], build: impl Fn(&mut Grap
     }
 }
 
-fn compare(what: &str, results: &[Tensor], exact: &[naive::Volume], tolerance: f64) {
+fn grid(tensor: &Tensor) -> Grid {
+    let values = tensor.data().iter().map(|&value| f64::from(value)).collect();
+    Grid { channels: tensor.channels(), dims: tensor.dims(), values }
+}
+
+fn compare(what: &str, results: &[Tensor], exact: &[Grid], tolerance: f64) {
     assert_eq!(results.len(), exact.len(), "{what}");
     for (result, exact) in results.iter().zip(exact) {
         assert_eq!((result.channels(), result.dims()), (exact.channels, exact.dims), "{what}");
@@ -294,7 +300,7 @@ fn another_size_of_image_is_planned_anew() {
     for dims @ [depth, height, width] in [[4, 8, 16], [1, 1, 3], [7, 9, 33], [4, 8, 16]] {
         let input = Tensor::new([1, depth, height, width], noise(depth * height * width, 5)).unwrap();
         network.run(&input, &mut outputs).unwrap();
-        compare(&format!("{dims:?}"), &outputs, &naive::run(&graph, &weights, &input), F32);
+        compare(&format!("{dims:?}"), &outputs, &reference::run(&graph, &weights, &grid(&input)), F32);
     }
     let wrong = Tensor::zeros([2, 4, 4, 4]).unwrap();
     assert!(network.run(&wrong, &mut outputs).is_err());

@@ -29,19 +29,15 @@ const FOUND: [u64; 8] = [659, 970, 1042, 1435, 2105, 2290, 2576, 2990];
 /// channels. A wrong fusion is off by more than 0.01.
 const TOLERANCE: f64 = 2e-4;
 
-macro_rules! test_on_every_device {
-    ($($name:ident: $device:expr,)*) => {
-        $(#[test] fn $name() {
-            if let Ok(device) = $device { fusing_changes_nothing(&device); }
-        })*
-    };
+#[test]
+fn on_the_processor() {
+    fusing_changes_nothing(&Cpu::new());
 }
 
-test_on_every_device!(
-    on_the_processor: Ok::<_, kernels::OpError>(Cpu::new()),
-    on_the_portable_processor: Ok::<_, kernels::OpError>(Cpu::new().portable()),
-    on_the_gpu: kernels::Cuda::open(),
-);
+#[test]
+fn on_the_portable_processor() {
+    fusing_changes_nothing(&Cpu::new().portable());
+}
 
 fn fusing_changes_nothing(device: &dyn Device) {
     let mut failures: Vec<(usize, String)> = Vec::new();

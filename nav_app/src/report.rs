@@ -1,7 +1,7 @@
 //! What a command says: progress while it runs, its result at the end, logs.
 #![allow(clippy::print_stderr, reason = "errors of a command line program belong on stderr")]
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use engine::segment::Progress;
@@ -45,21 +45,24 @@ pub fn start_logging(verbose: u8, quiet: bool) {
 }
 
 /// Prints a result.
-#[allow(clippy::print_stdout, reason = "the result of the program")]
 pub fn print_output(output: &Output, as_json: bool) {
     if as_json {
-        println!("{:#}", output.json);
+        say(&format!("{:#}", output.json));
     } else {
-        println!("{}", output.text);
+        say(&output.text);
     }
 }
 
+/// A reader that has seen enough (`spinenav ... | head`) is no fault.
+fn say(text: &str) {
+    let _gone = writeln!(std::io::stdout(), "{text}");
+}
+
 /// Prints a failure.
-#[allow(clippy::print_stdout, reason = "the result of the program")]
 pub fn print_failure(failure: &Failure, as_json: bool) {
     eprintln!("spinenav: {failure}");
     if as_json {
-        println!("{:#}", json!({ "error": { "kind": failure.kind(), "message": failure.to_string() } }));
+        say(&format!("{:#}", json!({ "error": { "kind": failure.kind(), "message": failure.to_string() } })));
     }
 }
 

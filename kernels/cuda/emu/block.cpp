@@ -135,7 +135,10 @@ void* static_shared(const void* key, size_t bytes) {
     if (!memory.data) {
         memory = {allocate_shared(bytes), bytes};
         memset(memory.data, 0xff, bytes);
+        TSAN_RELEASE(memory.data);
     }
+    // Filling the memory came before every use, whichever thread did it.
+    TSAN_ACQUIRE(memory.data);
     return memory.data;
 }
 

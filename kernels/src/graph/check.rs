@@ -105,7 +105,7 @@ fn settings(op: &Op, inputs: usize) -> Result<(), String> {
             extents("stride", stride, 1)?;
             extents("padding", padding, 0)?;
             extents("dilation", dilation, 1)?;
-            if *groups == 0 || inputs % groups != 0 || outputs % groups != 0 {
+            if !inputs.is_multiple_of(*groups) || !outputs.is_multiple_of(*groups) || *groups == 0 {
                 return Err(format!("{groups} groups do not divide {inputs} inputs and {outputs} outputs"));
             }
         }

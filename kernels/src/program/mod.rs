@@ -5,6 +5,7 @@
 //! instance norms into the next load, concatenation into nothing.
 //! [`Program::layout`] plans the memory for one size of image.
 
+mod divisor;
 mod layout;
 mod lower;
 mod norms;

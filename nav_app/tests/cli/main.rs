@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod dicom;
 mod files;
+mod models;
 mod register;
 
 use std::path::{Path, PathBuf};

@@ -76,12 +76,18 @@ impl Layers {
     }
 }
 
-/// Seconds a multiply-add of a product and the transform of one value take,
-/// and a byte of weights from memory, relative to each other: measured with
-/// `benches/steps.rs` on Zen 3.
+/// What a multiply-add of a product, the transform of a value and a byte of
+/// weights from memory cost relative to each other. Chosen so that the tile
+/// agrees with the fastest one of `benches/winograd.rs` on a Zen 3; only
+/// speed depends on them.
 const PRODUCT: f64 = 1.0;
 const TRANSFORM: f64 = 12.0;
 const WEIGHT_BYTE: f64 = 6.0;
+
+/// Transformed weights of one layer take at most this: larger ones would make
+/// networks with many parameters several times as large in memory, and are
+/// read from memory where a third-level cache could hold them.
+const MAX_TRANSFORMED_BYTES: f64 = (32 << 20) as f64;
 
 /// The fastest tile; `None` when the direct sum is faster.
 fn choose(conv: &Conv, depth: usize, dims: [usize; 3]) -> Option<Tile> {
@@ -102,6 +108,7 @@ fn choose(conv: &Conv, depth: usize, dims: [usize; 3]) -> Option<Tile> {
     let along_z: &[usize] = if conv.kernel[0] == 1 { &[1] } else { &[2, 4] };
     let tiles =
         along_z.iter().flat_map(|&z| [2, 4].into_iter().flat_map(move |y| [2, 4].map(|x| Tile { outputs: [z, y, x] })));
-    let best = tiles.map(|tile| (cost(tile), tile)).min_by(|a, b| a.0.total_cmp(&b.0));
+    let fits = |tile: &Tile| tile.points() as f64 * depth * outputs * 4.0 <= MAX_TRANSFORMED_BYTES;
+    let best = tiles.filter(fits).map(|tile| (cost(tile), tile)).min_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(cost, _)| *cost < direct).map(|(_, tile)| tile)
 }

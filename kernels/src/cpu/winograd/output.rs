@@ -130,11 +130,15 @@ impl<A: Axis, E: Element> Kernel for (A, Finish<'_, E>) {
                     for (z, value) in column.into_iter().enumerate().take(A::OUTPUTS) {
                         if whole || z < inside[0] {
                             let value = activate(value.add(bias), slope, activation);
-                            *sum = sum.add(value);
-                            *squares = value.mul_add(value, *squares);
                             // SAFETY: as above; this task alone writes the voxels
                             // of its tiles (test `any_split_gives_the_same_bits`).
-                            unsafe { E::write(value, to.add(z * slice)) };
+                            // The statistics are those of what is stored.
+                            let stored = unsafe {
+                                E::write(value, to.add(z * slice));
+                                E::read(v, to.add(z * slice))
+                            };
+                            *sum = sum.add(stored);
+                            *squares = stored.mul_add(stored, *squares);
                         }
                     }
                 }
