@@ -75,7 +75,9 @@ fn read(
     series_uid: Option<&str>,
     limits: &Limits,
 ) -> Result<Loaded<Volume>, ReadError> {
-    let found: Vec<Found> = files.par_iter().map(|path| look_at(path, limits)).collect::<Result<_, _>>()?;
+    // Of several unusable files the first is named, whichever thread was faster.
+    let found: Vec<_> = files.par_iter().map(|path| look_at(path, limits)).collect();
+    let found: Vec<Found> = found.into_iter().collect::<Result<_, _>>()?;
     let mut warnings = Vec::new();
     let slices = pick_series(place, found, series_uid, &mut warnings)?;
     let stack = stack::arrange(place, slices, &mut warnings)?;
