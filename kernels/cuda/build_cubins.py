@@ -12,6 +12,7 @@ build folder. The result is the same bytes on every machine.
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ WHEELS = [
 # Machine code for these, and PTX of the first for later GPUs (as in build.rs).
 ARCHITECTURES = ["80", "86", "89", "90", "100", "120"]
 MAX_IMAGE_BYTES = 3_000_000
+COMPILE_IN = Path("/tmp/spinenav-cuda-sources")
 
 
 def toolkit():
@@ -68,8 +70,14 @@ def compile_image(home, image):
     targets = [f"arch=compute_{a},code=sm_{a}" for a in ARCHITECTURES] + ["arch=compute_80,code=compute_80"]
     flags = [part for target in targets for part in ("-gencode", target)]
     command = [home / "bin/nvcc", "-std=c++17", "-O3", "-fatbin", "-Xfatbin", "-compress-all", "--threads", "2", *flags]
-    # Relative names, so that no folder of this machine enters the image.
-    subprocess.check_call([str(part) for part in command] + ["-o", str(image), "kernels.cu"], cwd=HERE)
+    # The compiler hashes the folder into internal names: the same bytes need the same folder.
+    shutil.rmtree(COMPILE_IN, ignore_errors=True)
+    COMPILE_IN.mkdir()
+    for file in HERE.iterdir():
+        if file.suffix in (".cu", ".cuh"):
+            shutil.copy(file, COMPILE_IN)
+    subprocess.check_call([str(part) for part in command] + ["-o", str(image), "kernels.cu"], cwd=COMPILE_IN)
+    shutil.rmtree(COMPILE_IN)
 
 
 def resources(home, image):
