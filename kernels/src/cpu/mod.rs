@@ -8,6 +8,7 @@ mod amx;
 mod arena;
 mod blocks;
 mod convert;
+mod cut;
 mod direct;
 mod element;
 mod executor;

@@ -3,16 +3,9 @@
 //! Boxes depend on shapes only, never on the number of threads, because
 //! statistics are summed box by box.
 
-use std::ops::Range;
-
 use super::layer::Direct;
-
-/// A box of voxels `[z, y, x]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Region {
-    pub start: [usize; 3],
-    pub size: [usize; 3],
-}
+pub(in crate::cpu) use crate::cpu::cut::Cut;
+pub(super) use crate::cpu::cut::Region;
 
 impl Region {
     #[cfg(test)]
@@ -32,24 +25,10 @@ const SUM_BYTES: usize = 128 * 1024;
 /// Shares per thread that keep all threads busy to the end.
 const SHARES: usize = 4;
 
-/// The cut of one layer at one size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cpu) struct Cut {
-    /// Positions: output voxels, or input voxels of a transposed convolution.
-    dims: [usize; 3],
-    /// Size of a box; the last ones may be smaller.
-    size: [usize; 3],
-    /// Boxes along each axis.
-    counts: [usize; 3],
-    panels: usize,
-    /// Panels of a share.
-    panels_at_once: usize,
-}
-
 impl Cut {
     /// The cut of `layer` for positions `dims`. The number of threads decides
     /// only how many shares the panels of a box make.
-    pub fn new(layer: &Direct, dims: [usize; 3], threads: usize) -> Self {
+    pub fn of_direct(layer: &Direct, dims: [usize; 3], threads: usize) -> Self {
         let bytes = |size: [usize; 3]| {
             let patch: usize = layer.patch_dims(size).iter().product();
             patch * layer.planes_at_once() * layer.run * 4
@@ -71,35 +50,12 @@ impl Cut {
             }
         }
         let size: [usize; 3] = size_of(counts);
-        let counts: [usize; 3] = std::array::from_fn(|axis| dims[axis].div_ceil(size[axis]));
-        let boxes: usize = counts.iter().product();
         let panels = layer.panels();
         let fitting = if layer.chunks.len() == 1 { panels } else { SUM_BYTES / (size.iter().product::<usize>() * 64) };
-        let sharing = panels.div_ceil((SHARES * threads).div_ceil(boxes));
-        Self { dims, size, counts, panels, panels_at_once: fitting.min(sharing).max(1) }
-    }
-
-    /// Number of boxes: the statistics slots are `[box][panel]`.
-    pub fn boxes(&self) -> usize {
-        self.counts.iter().product()
-    }
-
-    /// Number of shares.
-    pub fn shares(&self) -> usize {
-        self.boxes() * self.panels.div_ceil(self.panels_at_once)
-    }
-
-    /// Number of the box, the box and the panels of a share. Shares of a box
-    /// are neighbours, so that threads read the same voxels.
-    pub(super) fn share(&self, index: usize) -> (usize, Region, Range<usize>) {
-        let groups = self.panels.div_ceil(self.panels_at_once);
-        let (number, group) = (index / groups, index % groups);
-        let [_, height, width] = self.counts;
-        let at = [number / (width * height), number / width % height, number % width];
-        let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * self.size[axis]);
-        let size = std::array::from_fn(|axis| self.size[axis].min(self.dims[axis] - start[axis]));
-        let first = group * self.panels_at_once;
-        (number, Region { start, size }, first..(first + self.panels_at_once).min(self.panels))
+        Self::of(dims, size, panels, |boxes| {
+            let sharing = panels.div_ceil((SHARES * threads).div_ceil(boxes));
+            fitting.min(sharing).max(1)
+        })
     }
 }
 
@@ -127,7 +83,7 @@ mod tests {
             };
             let lanes: Vec<_> = (0..16).map(Some).collect();
             let layer = Direct::of_blocks(&conv, &lanes);
-            let cut = Cut::new(&layer, dims, 3);
+            let cut = Cut::of_direct(&layer, dims, 3);
             let mut seen = vec![0; dims.iter().product::<usize>() * layer.panels()];
             for share in 0..cut.shares() {
                 let (number, region, panels) = cut.share(share);

@@ -135,11 +135,11 @@ fn cut(step: &Step, layer: Option<&Layer>, [input, output]: [[usize; 3]; 2], cpu
     let positions = if is_transposed { input } else { output };
     match layer {
         Some(Layer::Direct(layer)) => {
-            let cut = direct::Cut::new(layer, positions, threads);
+            let cut = direct::Cut::of_direct(layer, positions, threads);
             (Cut::Direct(cut), cut.boxes() * layer.panels())
         }
         Some(Layer::Amx(layer, _)) => {
-            let cut = amx::Cut::new(layer, positions);
+            let cut = amx::Cut::of_tiles(layer, positions);
             (Cut::Amx(cut), cut.boxes() * layer.panels())
         }
         Some(Layer::Winograd(layer)) => {

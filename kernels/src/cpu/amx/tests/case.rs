@@ -142,7 +142,7 @@ impl Case {
     /// `order` runs the shares.
     pub fn run(&self, unit: Unit, isa: Isa, order: fn(&Task<'_, Bf16, BlockSink<'_, f32>>)) -> Outcome {
         let layer = self.layer();
-        let cut = Cut::new(&layer, self.positions());
+        let cut = Cut::of_tiles(&layer, self.positions());
         let (output_dims, mut arena) = (self.output_dims(), self.arena());
         let blocks = self.outputs.div_ceil(BLOCK);
         let mut voxels = vec![Lanes([f32::NAN; BLOCK]); blocks * output_dims.iter().product::<usize>()];

@@ -74,7 +74,7 @@ fn any_order_gives_the_same_bits() {
     let case = Case { dims: [6, 9, 40], parts: vec![20], outputs: 70, ..Case::default() };
     let expected = case.run(Unit::MODEL, Isa::detect(), in_order);
     let layer = case.layer();
-    assert!(Cut::new(&layer, case.dims).shares() > 4);
+    assert!(Cut::of_tiles(&layer, case.dims).shares() > 4);
     let threads = case.run(Unit::MODEL, Isa::detect(), |task| {
         (0..task.cut.shares()).into_par_iter().rev().for_each(|share| {
             // SAFETY: every share once.
@@ -97,7 +97,7 @@ fn instruction_sets_agree() {
 fn an_overflow_in_one_image_does_not_spoil_the_next() {
     let task = |case: &Case, value: Option<f32>, work: &mut Work| {
         let layer = case.layer();
-        let cut = Cut::new(&layer, case.positions());
+        let cut = Cut::of_tiles(&layer, case.positions());
         let (mut arena, output_dims) = (case.arena(), case.output_dims());
         if let Some(value) = value {
             arena.split(0..case.stored().len()).1.fill(Lanes::narrow([value; BLOCK]));
