@@ -34,6 +34,7 @@ pub mod error;
 pub mod gaussian;
 pub mod graph;
 mod grid;
+mod half_precision;
 pub mod morphology;
 pub mod program;
 pub mod resample;

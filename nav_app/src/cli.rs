@@ -179,7 +179,7 @@ pub enum Bench {
 pub enum DtypeChoice {
     /// 32-bit floats.
     F32,
-    /// 16-bit floats: bf16 on the processor, fp16 on a GPU.
+    /// 16-bit floats (fp16); a processor with AMX multiplies them as bf16.
     Half,
 }
 

@@ -92,7 +92,7 @@ pub(in crate::cpu) fn sums<V: Vector>(v: V, voxels: &[[f32; BLOCK]]) -> [[f32; B
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::vector::{Bf16, Isa, Kernel};
+    use crate::cpu::vector::{F16, Isa, Kernel};
 
     struct There<'a, E>(InputBlock<'a, E>, &'a mut Vec<[f32; BLOCK]>, &'a mut Vec<Lanes<E>>);
 
@@ -131,7 +131,7 @@ mod tests {
     fn rows_are_loaded_and_stored() {
         for isa in Isa::available() {
             rows::<f32>(isa);
-            rows::<Bf16>(isa);
+            rows::<F16>(isa);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! All arithmetic is f32; a value is widened when it is read and rounded once
 //! when it is written.
 
-pub(in crate::cpu) use super::vector::{Bf16, Element};
+pub(in crate::cpu) use super::vector::Element;
 use crate::program::BLOCK;
 
 /// The channels of one block at one voxel, as stored. 32-byte aligned, so
@@ -29,21 +29,22 @@ impl<E: Element> Lanes<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::vector::F16;
 
     #[test]
-    fn bf16_rounds_to_nearest_even() {
+    fn f16_rounds_to_nearest_even_and_stays_finite() {
         let mut values = [0.0; BLOCK];
-        // 1 + 2^-8 lies halfway between 1 and 1 + 2^-7; 1 + 3 * 2^-8 between two others.
-        values[..6].copy_from_slice(&[1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -2.5, 1e-20, f32::INFINITY]);
-        let back = Lanes::<Bf16>::narrow(values).widen();
-        assert_eq!(back[..4], [1.0, 1.0, 1.015_625, -2.5]);
-        assert!((back[4] / 1e-20 - 1.0).abs() < 0.004);
-        assert_eq!(back[5], f32::INFINITY);
-        assert_eq!(Lanes::<Bf16>::narrow(back).widen(), back);
+        // 1 + 2^-11 lies halfway between 1 and 1 + 2^-10; 1 + 3 * 2^-11 between two others.
+        values[..6].copy_from_slice(&[1.0, 1.0 + 1.0 / 2048.0, 1.0 + 3.0 / 2048.0, -2.5, 1e-6, f32::INFINITY]);
+        let back = Lanes::<F16>::narrow(values).widen();
+        assert_eq!(back[..4], [1.0, 1.0, 1.0 + 1.0 / 512.0, -2.5]);
+        assert!((back[4] / 1e-6 - 1.0).abs() < 0.03);
+        assert_eq!(back[5], 65504.0);
+        assert_eq!(Lanes::<F16>::narrow(back).widen(), back);
     }
 
     #[test]
     fn a_voxel_takes_64_or_32_bytes() {
-        assert_eq!((size_of::<Lanes<f32>>(), size_of::<Lanes<Bf16>>()), (64, 32));
+        assert_eq!((size_of::<Lanes<f32>>(), size_of::<Lanes<F16>>()), (64, 32));
     }
 }

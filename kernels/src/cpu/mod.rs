@@ -25,7 +25,7 @@ use crate::device::{Device, Executable, Precision};
 use crate::error::OpError;
 use crate::program::Program;
 
-use vector::{Bf16, Isa};
+use vector::{F16, Isa};
 
 /// The processor. Cheap to clone; clones share the threads.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl Device for Cpu {
     fn load(&self, program: &Arc<Program>, precision: Precision) -> Result<Box<dyn Executable>, OpError> {
         Ok(match precision {
             Precision::F32 => Box::new(executor::Network::<f32>::new(self, program, None)?),
-            Precision::Half => Box::new(executor::Network::<Bf16>::new(self, program, self.tiles)?),
+            Precision::Half => Box::new(executor::Network::<F16>::new(self, program, self.tiles)?),
         })
     }
 }

@@ -17,6 +17,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::error::OpError;
 use crate::graph::{Graph, NetworkError};
+use crate::half_precision::{bf16_to_f32, f16_to_f32};
 use crate::tensor::count;
 
 pub use synthetic::{DEFAULT_GAIN, synthetic_input};
@@ -150,36 +151,15 @@ fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     let halves = || view.data().as_chunks::<2>().0.iter().map(|&bytes| u16::from_le_bytes(bytes));
     match view.dtype() {
         Dtype::F32 => Some(view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
-        Dtype::BF16 => Some(halves().map(|bits| f32::from_bits(u32::from(bits) << 16)).collect()),
-        Dtype::F16 => Some(halves().map(half_to_f32).collect()),
+        Dtype::BF16 => Some(halves().map(bf16_to_f32).collect()),
+        Dtype::F16 => Some(halves().map(f16_to_f32).collect()),
         _ => None,
-    }
-}
-
-/// IEEE 754 binary16 to binary32, exact.
-fn half_to_f32(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
-    match exponent {
-        0 => sign * fraction * 2.0_f32.powi(-24),
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * 2.0_f32.powi(exponent - 15),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn halves_become_the_same_numbers() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 5.960_464_5e-8), (0x7bff, 65504.0), (0x3555, 0.333_251_95)]
-        {
-            assert_eq!(half_to_f32(bits), value);
-        }
-    }
 
     #[test]
     fn a_file_holds_the_same_tensors() {

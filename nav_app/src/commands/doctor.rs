@@ -69,8 +69,8 @@ fn cpu() -> Check {
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let found = format!("{cores} cores, {}; has {}; lacks {}", std::env::consts::ARCH, names(true), names(false));
-    let has_bf16 = instructions().iter().any(|(name, has)| name.ends_with("BF16") && *has);
-    let half = if has_bf16 { "16-bit floats save memory and time" } else { "16-bit floats save memory only" };
+    let has_tiles = instructions().iter().any(|(name, has)| *name == "AMX-BF16" && *has);
+    let half = if has_tiles { "16-bit floats save memory and time" } else { "16-bit floats save memory only" };
     Check { ok: true, found, effect: format!("networks on it run as: {}; {half}", Cpu::new().description()) }
 }
 

@@ -63,8 +63,8 @@ fn number(scalar: Scalar, bytes: &[u8], index: u64) -> f32 {
     let value = match scalar {
         Scalar::F64 => rest.first_chunk().map(|b| f64::from_le_bytes(*b) as f32),
         Scalar::F32 => rest.first_chunk().map(|b| f32::from_le_bytes(*b)),
-        Scalar::F16 => rest.first_chunk().map(|b| f32_from_f16(u16::from_le_bytes(*b))),
-        Scalar::Bf16 => rest.first_chunk().map(|b| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16)),
+        Scalar::F16 => rest.first_chunk().map(|b| half::f16::from_le_bytes(*b).to_f32()),
+        Scalar::Bf16 => rest.first_chunk().map(|b| half::bf16::from_le_bytes(*b).to_f32()),
         Scalar::I64 => rest.first_chunk().map(|b| i64::from_le_bytes(*b) as f32),
         Scalar::I32 => rest.first_chunk().map(|b| i32::from_le_bytes(*b) as f32),
         Scalar::I16 => rest.first_chunk().map(|b| f32::from(i16::from_le_bytes(*b))),
@@ -72,18 +72,6 @@ fn number(scalar: Scalar, bytes: &[u8], index: u64) -> f32 {
         Scalar::U8 | Scalar::Bool => rest.first().map(|b| f32::from(*b)),
     };
     value.unwrap_or(f32::NAN)
-}
-
-/// IEEE 754 binary16 to binary32, exact.
-fn f32_from_f16(half: u16) -> f32 {
-    let sign = if half & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let fraction = f32::from(half & 0x03ff);
-    match (half >> 10) & 0x1f {
-        0 => sign * fraction * 2f32.powi(-24),
-        31 if half & 0x03ff == 0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        exponent => sign * (1.0 + fraction / 1024.0) * 2f32.powi(i32::from(exponent) - 15),
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::taps::{Axis, Step, steps_of_pair, steps_of_single};
 use super::tiles::{Line, ROWS};
 use crate::cpu::direct::PanelTarget;
-use crate::cpu::element::{Bf16, Element};
 use crate::graph::Activation;
+use crate::half_precision::bf16_from_f32;
 use crate::program::{BLOCK, Conv, ConvTranspose};
 
 /// Input blocks that lie side by side in a patch.
@@ -126,5 +126,5 @@ fn planes_and_steps(axes: &[Axis; 3], blocks: usize) -> (Vec<Plane>, Vec<Step>) 
 /// A row of a tile of weights: the two values each column has for it.
 fn interleave(first: [f32; BLOCK], second: [f32; BLOCK]) -> Line {
     let value = |index: usize| if index.is_multiple_of(2) { first[index / 2] } else { second[index / 2] };
-    Line(std::array::from_fn(|index| Bf16::from_f32(value(index)).0))
+    Line(std::array::from_fn(|index| bf16_from_f32(value(index))))
 }

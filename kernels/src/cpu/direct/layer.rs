@@ -1,6 +1,7 @@
 //! Weights in the order the inner loop reads them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::cpu::element::Lanes;
 use crate::graph::Activation;
@@ -116,6 +117,23 @@ impl Direct {
         size_of_val(&*self.weights) + size_of_val(&*self.bias)
     }
 
+    /// The weights that [`Direct::of_blocks`] was given, bit for bit.
+    pub fn unpacked(&self, outputs: usize, lanes: &[Option<usize>]) -> Arc<[f32]> {
+        let taps = self.kernel.iter().product();
+        let source = Source { lanes, run: self.run, taps, outputs, corners: 1 };
+        let inputs = lanes.iter().flatten().count();
+        let mut weights = vec![0.0; outputs * inputs * taps];
+        for (block, panel) in self.weights.chunks_exact(self.rows.max(1)).enumerate() {
+            for (row, (lane, tap)) in panel.iter().zip(source.rows(&self.chunks)) {
+                let Some(input) = lane else { continue };
+                for (value, output) in row.0.iter().zip(block * BLOCK..outputs) {
+                    weights[(output * inputs + input) * taps + tap] = *value;
+                }
+            }
+        }
+        weights.into()
+    }
+
     /// The weights of one panel and chunk.
     #[inline(always)]
     pub(super) fn weights(&self, panel: usize, chunk: &Chunk) -> &[Lanes<f32>] {
@@ -139,18 +157,12 @@ impl Source<'_> {
         for panel in 0..blocks * self.corners {
             let (corner, block) = (panel / blocks, panel % blocks);
             targets.push(PanelTarget { block, shift: [0; 3] });
-            for chunk in &chunks {
-                for plane in chunk.planes.clone() {
-                    for tap in chunk.taps.clone() {
-                        for lane in &self.lanes[plane * self.run..][..self.run] {
-                            let mut row = Lanes([0.0; BLOCK]);
-                            for (value, output) in row.0.iter_mut().zip(block * BLOCK..self.outputs) {
-                                *value = lane.map_or(0.0, |input| weight(corner, output, input, tap));
-                            }
-                            weights.push(row);
-                        }
-                    }
+            for (lane, tap) in self.rows(&chunks) {
+                let mut row = Lanes([0.0; BLOCK]);
+                for (value, output) in row.0.iter_mut().zip(block * BLOCK..self.outputs) {
+                    *value = lane.map_or(0.0, |input| weight(corner, output, input, tap));
                 }
+                weights.push(row);
             }
         }
         let lane_bias = |output: usize| bias.get(output).copied().unwrap_or(0.0);
@@ -169,6 +181,16 @@ impl Source<'_> {
             weights,
             activation,
         }
+    }
+
+    /// Input channel and tap of each row of a panel.
+    fn rows(&self, chunks: &[Chunk]) -> impl Iterator<Item = (Option<usize>, usize)> {
+        chunks.iter().flat_map(move |chunk| {
+            let pieces = chunk.planes.clone().flat_map(|plane| chunk.taps.clone().map(move |tap| (plane, tap)));
+            pieces.flat_map(move |(plane, tap)| {
+                self.lanes[plane * self.run..][..self.run].iter().map(move |lane| (*lane, tap))
+            })
+        })
     }
 
     /// Divides planes and taps so that a chunk has at most [`CHUNK_ROWS`]
@@ -196,6 +218,26 @@ impl Source<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packed_weights_come_back() {
+        // 21 outputs of 5 + 16 + 3 channels: dead lanes in two of three blocks.
+        let lanes = |from: usize, n: usize| (0..BLOCK).map(move |i| (i < n).then_some(from + i));
+        let lanes: Vec<_> = lanes(0, 5).chain(lanes(5, 16)).chain(lanes(21, 3)).collect();
+        let conv = Conv {
+            name: "layer".to_owned(),
+            outputs: 21,
+            kernel: [3; 3],
+            stride: [1; 3],
+            padding: [1; 3],
+            dilation: [1; 3],
+            weight: (0..21 * 24 * 27).map(|i| i as f32).collect(),
+            bias: vec![0.0; 21].into(),
+            activation: Activation::Identity,
+        };
+        let packed = Direct::of_blocks(&conv, &lanes);
+        assert_eq!(packed.unpacked(21, &lanes), conv.weight);
+    }
 
     #[test]
     fn every_plane_and_tap_is_in_one_chunk() {

@@ -31,7 +31,8 @@ use scratch::Scratch;
 #[derive(Debug)]
 pub(in crate::cpu) struct Network<E> {
     cpu: Cpu,
-    program: Arc<Program>,
+    /// Without its weights: [`Layers`] has them.
+    program: Program,
     affines: Affines,
     layers: Layers,
     plan: Option<Plan<E>>,
@@ -45,11 +46,13 @@ impl<E: Element> Network<E> {
     /// [`OpError::Device`] for a program whose numbers contradict each other.
     pub fn new(cpu: &Cpu, program: &Arc<Program>, tiles: Option<Unit>) -> Result<Self, OpError> {
         check::program(program)?;
+        let mut program = Program::clone(program);
+        let layers = Layers::new(&mut program, tiles);
         Ok(Self {
             cpu: cpu.clone(),
-            program: Arc::clone(program),
             affines: Affines::new(&program.affines),
-            layers: Layers::new(program.steps.len(), tiles),
+            program,
+            layers,
             plan: None,
             scratch: Scratch::new(cpu.threads()),
         })

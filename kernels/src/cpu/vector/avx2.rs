@@ -1,4 +1,4 @@
-//! Eight lanes in a 256-bit register, with fused multiply-add.
+//! Eight lanes in a 256-bit register, with fused multiply-add and F16C.
 //!
 //! The product takes 6 rows of two vectors: 12 accumulators, two vectors of
 //! `b` and one broadcast fill 15 of the 16 registers.
@@ -6,6 +6,7 @@
 use std::arch::x86_64 as x86;
 
 use super::{Matmul, Vector};
+use crate::half_precision::F16_MAX;
 
 /// Half a block.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +32,19 @@ impl Vector for F32x8 {
         unsafe { x86::_mm256_storeu_ps(to, self.0) }
     }
     #[inline(always)]
-    unsafe fn load_bf16(self, from: *const u16) -> Self {
-        // SAFETY: 8 readable values of 2 bytes (caller; test `bf16_rounds_alike`).
+    unsafe fn load_f16(self, from: *const u16) -> Self {
+        // SAFETY: 8 readable values of 2 bytes (caller; test `f16_rounds_alike`).
+        Self(unsafe { x86::_mm256_cvtph_ps(x86::_mm_loadu_si128(from.cast())) })
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        let most = self.splat(F16_MAX);
+        // SAFETY: `self` proves F16C; 8 writable values of 2 bytes (caller;
+        // test `f16_rounds_alike`).
         unsafe {
-            let bits = x86::_mm256_cvtepu16_epi32(x86::_mm_loadu_si128(from.cast()));
-            Self(x86::_mm256_castsi256_ps(x86::_mm256_slli_epi32::<16>(bits)))
+            let bounded = x86::_mm256_min_ps(x86::_mm256_max_ps(self.0, most.mul(self.splat(-1.0)).0), most.0);
+            let halves = x86::_mm256_cvtps_ph::<{ x86::_MM_FROUND_TO_NEAREST_INT }>(bounded);
+            x86::_mm_storeu_si128(to.cast(), halves);
         }
     }
     #[inline(always)]

@@ -7,6 +7,7 @@
 use std::arch::x86_64 as x86;
 
 use super::{Matmul, Vector};
+use crate::half_precision::F16_MAX;
 
 /// A whole block.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +33,18 @@ impl Vector for F32x16 {
         unsafe { x86::_mm512_storeu_ps(to, self.0) }
     }
     #[inline(always)]
-    unsafe fn load_bf16(self, from: *const u16) -> Self {
-        // SAFETY: 16 readable values of 2 bytes (caller; test `bf16_rounds_alike`).
+    unsafe fn load_f16(self, from: *const u16) -> Self {
+        // SAFETY: 16 readable values of 2 bytes (caller; test `f16_rounds_alike`).
+        Self(unsafe { x86::_mm512_cvtph_ps(x86::_mm256_loadu_si256(from.cast())) })
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        let most = self.splat(F16_MAX);
+        // SAFETY: 16 writable values of 2 bytes (caller; test `f16_rounds_alike`).
         unsafe {
-            let bits = x86::_mm512_cvtepu16_epi32(x86::_mm256_loadu_si256(from.cast()));
-            Self(x86::_mm512_castsi512_ps(x86::_mm512_slli_epi32::<16>(bits)))
+            let bounded = x86::_mm512_min_ps(x86::_mm512_max_ps(self.0, most.mul(self.splat(-1.0)).0), most.0);
+            let halves = x86::_mm512_cvtps_ph::<{ x86::_MM_FROUND_TO_NEAREST_INT }>(bounded);
+            x86::_mm256_storeu_si256(to.cast(), halves);
         }
     }
     #[inline(always)]

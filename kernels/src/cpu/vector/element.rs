@@ -1,11 +1,12 @@
-//! What activations are stored as: f32, or bfloat16 with sums in f32.
+//! What activations are stored as: f32, or fp16 with sums in f32.
 
 use super::Vector;
+use crate::half_precision::{f16_from_f32, f16_to_f32};
 
-/// A value as the upper half of an f32.
+/// The bits of an IEEE 754 binary16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(transparent)]
-pub(in crate::cpu) struct Bf16(pub u16);
+pub(in crate::cpu) struct F16(pub u16);
 
 /// A stored number.
 pub(in crate::cpu) trait Element:
@@ -21,7 +22,8 @@ pub(in crate::cpu) trait Element:
     /// # Safety
     /// `to` is valid for writing `V::LANES` elements.
     unsafe fn write<V: Vector>(v: V, to: *mut Self);
-    /// The nearest stored value, ties to even.
+    /// The nearest stored value, ties to even; the largest finite one for
+    /// what lies beyond it.
     fn from_f32(value: f32) -> Self;
     /// Exact.
     fn to_f32(self) -> f32;
@@ -48,27 +50,24 @@ impl Element for f32 {
     }
 }
 
-impl Element for Bf16 {
+impl Element for F16 {
     #[inline(always)]
     unsafe fn read<V: Vector>(v: V, from: *const Self) -> V {
-        // SAFETY: as the caller promises; `Bf16` is a transparent `u16` (test
-        // `bf16_rounds_alike`).
-        unsafe { v.load_bf16(from.cast()) }
+        // SAFETY: as the caller promises; `F16` is a transparent `u16` (test
+        // `f16_rounds_alike`).
+        unsafe { v.load_f16(from.cast()) }
     }
     #[inline(always)]
     unsafe fn write<V: Vector>(v: V, to: *mut Self) {
         // SAFETY: as above.
-        unsafe { v.store_bf16(to.cast()) }
+        unsafe { v.store_f16(to.cast()) }
     }
-    /// Adding half of the last kept bit, less one when that bit is even,
-    /// rounds to nearest even. NaN is refused at the doors of the crate.
     #[inline(always)]
     fn from_f32(value: f32) -> Self {
-        let bits = value.to_bits();
-        Self((bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16)
+        Self(f16_from_f32(value))
     }
     #[inline(always)]
     fn to_f32(self) -> f32 {
-        f32::from_bits(u32::from(self.0) << 16)
+        f16_to_f32(self.0)
     }
 }

@@ -36,7 +36,7 @@ impl Isa {
         let mut sets = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
                 sets.push(Self(Set::Avx2));
             }
             if is_x86_feature_detected!("avx512f") {
@@ -104,9 +104,9 @@ impl Isa {
 }
 
 /// # Safety
-/// The processor has AVX2 and FMA.
+/// The processor has AVX2, FMA and F16C.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(super::avx2::F32x8(std::arch::x86_64::_mm256_setzero_ps()))
 }

@@ -28,7 +28,7 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::cpu) use element::{Bf16, Element};
+pub(in crate::cpu) use element::{Element, F16};
 pub(in crate::cpu) use isa::{Isa, Kernel};
 pub(in crate::cpu) use matmul::{BLOCK, Matmul};
 
@@ -57,13 +57,19 @@ pub(in crate::cpu) trait Vector: Copy {
     /// # Safety
     /// `to` is valid for writing `LANES` values.
     unsafe fn store(self, to: *mut f32);
-    /// Reads `LANES` values stored as bfloat16.
+    /// Reads `LANES` values stored as fp16.
     ///
     /// # Safety
     /// `from` is valid for reading `LANES` values.
     #[must_use]
-    unsafe fn load_bf16(self, from: *const u16) -> Self;
-    /// Rounds to bfloat16 (to nearest, ties to even) and writes.
+    unsafe fn load_f16(self, from: *const u16) -> Self;
+    /// Rounds to fp16 (to nearest, ties to even, at most +-65504) and writes.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `LANES` values.
+    unsafe fn store_f16(self, to: *mut u16);
+    /// Rounds to bfloat16 (to nearest, ties to even), which tile units
+    /// multiply, and writes.
     ///
     /// # Safety
     /// `to` is valid for writing `LANES` values.

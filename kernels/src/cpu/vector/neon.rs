@@ -6,6 +6,7 @@
 use std::arch::aarch64 as arm;
 
 use super::{Matmul, Vector};
+use crate::half_precision::F16_MAX;
 
 /// A quarter of a block.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,18 @@ impl Vector for F32x4 {
         unsafe { arm::vst1q_f32(to, self.0) }
     }
     #[inline(always)]
-    unsafe fn load_bf16(self, from: *const u16) -> Self {
-        // SAFETY: 4 readable values of 2 bytes (caller; test `bf16_rounds_alike`).
-        Self(unsafe { arm::vreinterpretq_f32_u32(arm::vshll_n_u16::<16>(arm::vld1_u16(from.cast()))) })
+    unsafe fn load_f16(self, from: *const u16) -> Self {
+        // SAFETY: 4 readable values of 2 bytes (caller; test `f16_rounds_alike`).
+        Self(unsafe { arm::vcvt_f32_f16(arm::vreinterpret_f16_u16(arm::vld1_u16(from))) })
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        // SAFETY: 4 writable values of 2 bytes (caller; test `f16_rounds_alike`).
+        unsafe {
+            let most = arm::vdupq_n_f32(F16_MAX);
+            let bounded = arm::vminq_f32(arm::vmaxq_f32(self.0, arm::vnegq_f32(most)), most);
+            arm::vst1_u16(to, arm::vreinterpret_u16_f16(arm::vcvt_f16_f32(bounded)));
+        }
     }
     #[inline(always)]
     unsafe fn store_bf16(self, to: *mut u16) {

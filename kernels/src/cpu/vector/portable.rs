@@ -1,6 +1,7 @@
 //! Sixteen lanes in an array: what the compiler makes of it.
 
-use super::{Bf16, Element, Matmul, Vector};
+use super::{Matmul, Vector};
+use crate::half_precision::{bf16_from_f32, f16_from_f32, f16_to_f32};
 
 /// A whole block.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +39,19 @@ impl Vector for F32x16 {
         unsafe { to.cast::<[f32; 16]>().write_unaligned(self.0) }
     }
     #[inline(always)]
-    unsafe fn load_bf16(self, from: *const u16) -> Self {
-        // SAFETY: 16 readable values (caller; test `bf16_rounds_alike`).
-        Self(unsafe { from.cast::<[u16; 16]>().read_unaligned() }.map(|half| Bf16(half).to_f32()))
+    unsafe fn load_f16(self, from: *const u16) -> Self {
+        // SAFETY: 16 readable values (caller; test `f16_rounds_alike`).
+        Self(unsafe { from.cast::<[u16; 16]>().read_unaligned() }.map(f16_to_f32))
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        // SAFETY: 16 writable values (caller; test `f16_rounds_alike`).
+        unsafe { to.cast::<[u16; 16]>().write_unaligned(self.0.map(f16_from_f32)) }
     }
     #[inline(always)]
     unsafe fn store_bf16(self, to: *mut u16) {
         // SAFETY: 16 writable values (caller; test `bf16_rounds_alike`).
-        unsafe { to.cast::<[u16; 16]>().write_unaligned(self.0.map(|value| Bf16::from_f32(value).0)) }
+        unsafe { to.cast::<[u16; 16]>().write_unaligned(self.0.map(bf16_from_f32)) }
     }
     #[inline(always)]
     fn prefetch<T>(self, _: *const T) {}

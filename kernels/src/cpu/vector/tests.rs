@@ -1,6 +1,6 @@
 //! Every instruction set against plain arithmetic.
 
-use super::{BLOCK, Bf16, Element, Isa, Kernel, Matmul, Vector};
+use super::{BLOCK, Element, F16, Isa, Kernel, Matmul, Vector};
 use crate::cpu::element::Lanes;
 
 /// `[sum, difference, product, larger, a * b + c, c - a * b]` of three blocks.
@@ -81,19 +81,44 @@ fn products_of_any_number_of_rows() {
     }
 }
 
-struct Round<'a>(&'a [f32; BLOCK], &'a mut Lanes<Bf16>, &'a mut [f32; BLOCK]);
+struct Round<'a>(&'a [f32; BLOCK], &'a mut Lanes<F16>, &'a mut [f32; BLOCK]);
 
 impl Kernel for Round<'_> {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector>(self, v: V) {
-        let stored: *mut Bf16 = self.1.0.as_mut_ptr();
+        let stored: *mut F16 = self.1.0.as_mut_ptr();
         for part in (0..BLOCK).step_by(V::LANES) {
             // SAFETY: `part + LANES <= BLOCK`.
             unsafe {
-                Bf16::write(v.load(self.0.as_ptr().add(part)), stored.add(part));
-                Bf16::read(v, stored.add(part)).store(self.2.as_mut_ptr().add(part));
+                F16::write(v.load(self.0.as_ptr().add(part)), stored.add(part));
+                F16::read(v, stored.add(part)).store(self.2.as_mut_ptr().add(part));
             }
+        }
+    }
+}
+
+#[test]
+fn f16_rounds_alike() {
+    let mut values = block(2.3);
+    values[..5].copy_from_slice(&[1.0 + 1.0 / 2048.0, 1.0 + 3.0 / 2048.0, f32::INFINITY, -0.0, 1e-7]);
+    for isa in Isa::available() {
+        let (mut stored, mut back) = (Lanes::default(), [0.0; BLOCK]);
+        isa.run(Round(&values, &mut stored, &mut back));
+        assert_eq!(stored, Lanes::narrow(values), "{isa:?}");
+        assert_eq!(back, stored.widen(), "{isa:?}");
+    }
+}
+
+struct RoundForTiles<'a>(&'a [f32; BLOCK], &'a mut [u16; BLOCK]);
+
+impl Kernel for RoundForTiles<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Vector>(self, v: V) {
+        for part in (0..BLOCK).step_by(V::LANES) {
+            // SAFETY: `part + LANES <= BLOCK`.
+            unsafe { v.load(self.0.as_ptr().add(part)).store_bf16(self.1.as_mut_ptr().add(part)) };
         }
     }
 }
@@ -103,9 +128,8 @@ fn bf16_rounds_alike() {
     let mut values = block(2.3);
     values[..5].copy_from_slice(&[1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, f32::INFINITY, -0.0, 1e-39]);
     for isa in Isa::available() {
-        let (mut stored, mut back) = (Lanes::default(), [0.0; BLOCK]);
-        isa.run(Round(&values, &mut stored, &mut back));
-        assert_eq!(stored, Lanes::narrow(values), "{isa:?}");
-        assert_eq!(back, stored.widen(), "{isa:?}");
+        let mut stored = [0; BLOCK];
+        isa.run(RoundForTiles(&values, &mut stored));
+        assert_eq!(stored, values.map(crate::half_precision::bf16_from_f32), "{isa:?}");
     }
 }

@@ -6,7 +6,7 @@ use crate::cpu::arena::Arena;
 use crate::cpu::blocks::{BlockRef, InputBlocks, OutputBlocks, Shared};
 use crate::cpu::element::Lanes;
 use crate::cpu::statistics::Moments;
-use crate::cpu::vector::{Bf16, Element, Isa};
+use crate::cpu::vector::{Element, F16, Isa};
 use crate::graph::Activation;
 use crate::program::{BLOCK, Conv};
 
@@ -263,10 +263,10 @@ fn every_activation() {
 }
 
 #[test]
-fn bf16_is_rounded_once() {
+fn f16_is_rounded_once() {
     for isa in Isa::available() {
-        // Half a unit in the last of 8 bits, and a little.
-        Case { parts: vec![16, 9], outputs: 20, ..Case::default() }.check::<Bf16>(isa, 1.01 / 256.0);
+        // Half a unit in the last of 11 bits, and a little.
+        Case { parts: vec![16, 9], outputs: 20, ..Case::default() }.check::<F16>(isa, 1.02 / 2048.0);
     }
 }
 

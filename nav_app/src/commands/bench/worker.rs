@@ -94,7 +94,8 @@ fn serve(options: &NetworkWorkerArguments) -> Result<()> {
         // The CUDA kernels store f16 in both precisions.
         _ if description.contains("CUDA") => "f16",
         DtypeChoice::F32 => "f32",
-        DtypeChoice::Half => "bf16",
+        DtypeChoice::Half if description.contains("AMX") => "bf16",
+        DtypeChoice::Half => "f16",
     };
     say(&json!(Ready {
         runtime: concat!("SpineNav ", env!("CARGO_PKG_VERSION")).to_owned(),

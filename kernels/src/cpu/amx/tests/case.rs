@@ -7,10 +7,11 @@ use crate::cpu::amx::{Cut, Layer, Task, Unit, Work};
 use crate::cpu::arena::Arena;
 use crate::cpu::blocks::{BlockRef, InputBlocks, OutputBlocks, Shared};
 use crate::cpu::direct::BlockSink;
-use crate::cpu::element::{Bf16, Element, Lanes};
+use crate::cpu::element::Lanes;
 use crate::cpu::statistics::Moments;
-use crate::cpu::vector::Isa;
+use crate::cpu::vector::{F16, Isa};
 use crate::graph::Activation;
+use crate::half_precision::{bf16_from_f32, bf16_to_f32};
 use crate::program::{BLOCK, Conv, ConvTranspose};
 
 /// One convolution on random data.
@@ -64,7 +65,7 @@ pub(super) fn noise(seed: u32, len: usize) -> Vec<f32> {
 }
 
 pub(super) fn round(value: f32) -> f32 {
-    Bf16::from_f32(value).to_f32()
+    bf16_to_f32(bf16_from_f32(value))
 }
 
 pub(super) fn units() -> Vec<Unit> {
@@ -113,7 +114,7 @@ impl Case {
         lanes.chunks(BLOCK).enumerate().map(block).collect()
     }
 
-    pub fn stored(&self) -> Vec<Lanes<Bf16>> {
+    pub fn stored(&self) -> Vec<Lanes<F16>> {
         let values = noise(3, self.lanes().len() * self.dims.iter().product::<usize>());
         values.as_chunks::<BLOCK>().0.iter().map(|&values| Lanes::narrow(values)).collect()
     }
@@ -132,7 +133,7 @@ impl Case {
         if self.transposed { self.dims } else { self.output_dims() }
     }
 
-    pub fn arena(&self) -> Arena<Bf16> {
+    pub fn arena(&self) -> Arena<F16> {
         let stored = self.stored();
         let mut arena = Arena::new(stored.len()).unwrap();
         arena.split(0..stored.len()).1.copy_from_slice(&stored);
@@ -140,7 +141,7 @@ impl Case {
     }
 
     /// `order` runs the shares.
-    pub fn run(&self, unit: Unit, isa: Isa, order: fn(&Task<'_, Bf16, BlockSink<'_, f32>>)) -> Outcome {
+    pub fn run(&self, unit: Unit, isa: Isa, order: fn(&Task<'_, F16, BlockSink<'_, f32>>)) -> Outcome {
         let layer = self.layer();
         let cut = Cut::of_tiles(&layer, self.positions());
         let (output_dims, mut arena) = (self.output_dims(), self.arena());
@@ -238,7 +239,7 @@ impl Case {
     }
 }
 
-pub(super) fn in_order(task: &Task<'_, Bf16, BlockSink<'_, f32>>) {
+pub(super) fn in_order(task: &Task<'_, F16, BlockSink<'_, f32>>) {
     let mut work = Work::default();
     // SAFETY: one thread.
     (0..task.cut.shares()).for_each(|share| unsafe { task.run(share, &mut work) });

@@ -3,7 +3,7 @@
 use super::case::{noise, round, units};
 use crate::cpu::amx::Unit;
 use crate::cpu::amx::tiles::{Line, ROW_VALUES, ROWS, SUMS, TileKernel, Tiles};
-use crate::cpu::element::{Bf16, Element};
+use crate::half_precision::bf16_from_f32;
 use crate::program::BLOCK;
 
 /// One product of random tiles, with rows that overlap.
@@ -57,7 +57,7 @@ fn hardware_is_the_model() {
 
 #[test]
 fn the_model_sums_even_and_odd_values_apart() {
-    let half = |value: f32| Bf16::from_f32(value).0;
+    let half = |value: f32| bf16_from_f32(value);
     let mut a = vec![0; ROWS * ROW_VALUES];
     let mut b = vec![Line::ZERO; 2 * ROWS];
     b[..ROWS].fill(Line([half(1.0); ROW_VALUES]));
