@@ -68,7 +68,7 @@ def definition(network: str):
 
     classes = {name.lower(): found for name, found in vars(reference_networks).items() if isinstance(found, type)}
     if network.replace("_", "") not in classes:
-        raise CannotRun(f"reference_networks.py does not define {network}")
+        raise CannotRun(f"reference_networks does not define {network}")
     return classes[network.replace("_", "")]
 
 

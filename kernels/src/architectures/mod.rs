@@ -18,7 +18,7 @@
 //! | [`CompactUnet`] | SpineNav | vertebrae on CT, fast |
 //!
 //! Promises: layer for layer what the PyTorch definitions in
-//! `tests/golden/reference_networks.py` compute (`tests/parity.rs`), and
+//! `tests/golden/reference_networks` compute (`tests/parity.rs`), and
 //! settings that make no network are errors. Does not promise the authors'
 //! exact networks where a publication is silent; each page says what is
 //! published and what is the standard choice.
