@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes a Python environment with the runtimes that `spinenav bench segment
-# --peers` times SpineNav beside. Nothing else needs it. About 1 GB on disk.
+# Makes a Python environment with what `spinenav bench segment --peers` and
+# `spinenav bench register --peers` measure beside SpineNav. Nothing else needs
+# it. About 2 GB on disk.
 #
 #   scripts/install_peers.sh .venv
 #   spinenav bench segment --peers .venv/bin/python
@@ -22,6 +23,7 @@ else
     install torch==2.15.0
 fi
 install numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1
+install small_gicp==1.0.1 open3d==0.19.0 scipy==1.17.1
 "$folder/bin/python" - <<'PY'
 import numpy, onnx, onnxruntime, openvino, torch
 print("PyTorch", torch.__version__, "| ONNX Runtime", onnxruntime.__version__, "| OpenVINO", openvino.__version__.split("-")[0])

@@ -53,7 +53,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  spinenav models import nnUNetTrainer__nnUNetPlans__3d_fullres --out my-models")]
     Models(ModelsArguments),
     /// Measure speed and memory on this machine.
-    #[command(after_help = "Example:\n  spinenav bench segment --networks compact --report bench.html")]
+    #[command(
+        after_help = "Examples:\n  spinenav bench segment --networks compact --report bench.html\n  spinenav bench register --report register.html"
+    )]
     Bench(BenchArguments),
     /// Say what this machine offers and what SpineNav will use.
     #[command(after_help = "Example:\n  spinenav doctor")]
@@ -169,6 +171,12 @@ pub enum Bench {
         after_help = "Examples:\n  spinenav bench segment --networks compact,dense\n  spinenav bench segment --sizes 64,16x256x256 --report bench.html\n  scripts/install_peers.sh .venv && spinenav bench segment --peers .venv/bin/python --json"
     )]
     Segment(BenchSegmentArguments),
+    /// Surface registration: success, error and time over displaced starts, and
+    /// the same for small_gicp, Open3D and a plain kd-tree where installed.
+    #[command(
+        after_help = "Examples:\n  spinenav bench register --report register.html\n  spinenav bench register --data cases --points 500 --peers .venv/bin/python --json"
+    )]
+    Register(BenchRegisterArguments),
     /// Runs one network in this process, as lines on standard input ask.
     #[command(hide = true)]
     NetworkWorker(NetworkWorkerArguments),
@@ -205,6 +213,24 @@ pub struct BenchSegmentArguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
     /// Python with the packages of scripts/install_peers.sh, to time them beside.
+    #[arg(long, value_name = "PYTHON")]
+    pub peers: Option<PathBuf>,
+    /// Write one HTML file with plots.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of `bench register`.
+#[derive(Debug, Args)]
+pub struct BenchRegisterArguments {
+    /// Folder with target.bin and cases_N.bin; made from the CT that ships where
+    /// it is not there.
+    #[arg(long, default_value = "spinenav-register-cases")]
+    pub data: PathBuf,
+    /// Numbers of points; all of the folder when not given.
+    #[arg(long, value_delimiter = ',')]
+    pub points: Vec<usize>,
+    /// Python with the packages of scripts/install_peers.sh, to run them beside.
     #[arg(long, value_name = "PYTHON")]
     pub peers: Option<PathBuf>,
     /// Write one HTML file with plots.

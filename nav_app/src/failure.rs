@@ -37,8 +37,20 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::WrongUse(error) | Self::BadInput(error) | Self::Internal(error)) = self;
-        write!(f, "{error:#}")
+        f.write_str(&with_causes(error))
     }
+}
+
+/// An error with its causes. Many of our errors quote their cause in the
+/// middle of a sentence; such a cause is not told again.
+pub fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Sorts errors by whose fault they are.
@@ -55,5 +67,20 @@ impl<T, E: Into<anyhow::Error>> Blame<T> for Result<T, E> {
     }
     fn internal(self) -> Result<T, Failure> {
         self.map_err(|error| Failure::Internal(error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let quoted = engine::segment::Model::from_file(std::path::Path::new("no-such-model.safetensors"));
+        let error = quoted.map(|_| ()).bad_input().map_err(|failure| failure.to_string());
+        let text = error.err().unwrap_or_default();
+        assert_eq!(text.matches("os error 2").count(), 1, "{text}");
+        let added = with_causes(&anyhow::anyhow!("no disk").context("cannot write"));
+        assert_eq!(added, "cannot write: no disk");
     }
 }

@@ -1,100 +1,57 @@
-//! `bench`: measures this machine. `bench segment` times the networks.
+//! `bench`: measures this machine, and others' work beside ours in the same run.
 //!
-//! Every side, ours too, runs in a process of its own and is driven through
-//! the same lines ([`runner`]), so that memory is measured in one way and the
-//! sides can take turns within the same seconds.
-//!
-//! | module | what it holds |
+//! | module | what it measures |
 //! |---|---|
-//! | [`cases`] | which networks at which sizes |
-//! | [`worker`] | our side: one network in one process |
-//! | [`runner`] | the driving end of a side: start, run, memory, result |
-//! | [`peers`] | the other runtimes, by `scripts/bench_peers.py` |
-//! | [`rounds`] | warm-up, turns, percentiles |
-//! | [`results`] | what comes out, for machines |
-//! | [`table`], [`html`] | the same for people |
+//! | [`segment`] | the networks |
+//! | [`register`] | surface registration |
+//!
+//! [`machine`] says on what, [`progress`] how far it is, [`page`] makes the
+//! reports.
 
-mod cases;
-mod html;
 mod machine;
-mod peers;
+mod page;
 mod progress;
-mod results;
-mod rounds;
-mod runner;
-mod table;
-mod work;
-mod worker;
+mod register;
+mod segment;
 
-use kernels::roofline::Roofline;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::cli::{Bench, BenchSegmentArguments};
+use crate::cli::Bench;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
-use cases::Case;
-use machine::Machine;
-use peers::Peers;
-use progress::Progress;
-use results::Results;
-use runner::{Runner, Start};
 
 /// Runs the command.
 pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
     match what {
-        Bench::Segment(options) => segment(options, quiet),
-        Bench::NetworkWorker(options) => worker::run(options).internal().map(|()| Output {
-            json: serde_json::Value::Null,
-            text: String::new(),
-            is_refused: false,
-        }),
+        Bench::Segment(options) => segment::run(options, quiet),
+        Bench::Register(options) => register::run(options, quiet),
+        Bench::NetworkWorker(options) => segment::worker(options),
     }
 }
 
-fn segment(options: &BenchSegmentArguments, quiet: bool) -> Result<Output, Failure> {
-    let cases = cases::choose(&options.networks, &options.sizes).map_err(Failure::WrongUse)?;
-    let machine = Machine::this(options.threads);
-    let peers = options.peers.as_deref().map(|python| Peers::new(python, options, machine.threads)).transpose()?;
-    let mut progress = Progress::new(cases.len() * (options.rounds as usize + 1), quiet);
-    progress.step("roofline");
-    let roof = Roofline::measure(machine.threads).internal()?;
-    let mut results = Results::new(machine, roof);
-    for case in &cases {
-        measure(case, options, peers.as_ref(), &mut results, &mut progress)?;
+/// A script of the source tree this program was built from.
+fn script(name: &str) -> Result<PathBuf, Failure> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name);
+    if path.exists() {
+        return Ok(path);
     }
-    progress.finish();
-    if let Some(file) = &options.report {
-        let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
-        std::fs::write(file, html::page(&results)).map_err(described).bad_input()?;
-    }
-    Ok(Output { json: results.json(), text: table::text(&results), is_refused: false })
+    let what = format!("--peers needs the source tree this program was built from; {} is not there", path.display());
+    Err(Failure::WrongUse(anyhow::anyhow!(what)))
 }
 
-/// All sides of one network at one size.
-fn measure(
-    case: &Case,
-    options: &BenchSegmentArguments,
-    peers: Option<&Peers>,
-    results: &mut Results,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    progress.step(&format!("{case} load"));
-    let ours = match worker::start(case, options, results.machine.threads).internal()? {
-        Start::Ready(runner) => runner,
-        Start::Refused(reason) => return Err(Failure::BadInput(anyhow::anyhow!("{case}: {reason}"))),
-    };
-    let is_on_gpu = ours.ready.device.as_deref().is_some_and(|device| device.contains("CUDA"));
-    let mut sides: Vec<Runner> = vec![*ours];
-    if let Some(peers) = peers {
-        for start in peers.start(case, is_on_gpu) {
-            match start {
-                Start::Ready(runner) => sides.push(*runner),
-                Start::Refused(reason) => results.note(reason),
-            }
-        }
+/// Refuses what is no Python.
+fn check_python(python: &Path) -> Result<(), Failure> {
+    let version = Command::new(python).arg("--version").stdin(Stdio::null()).output();
+    if version.is_ok_and(|output| output.status.success()) {
+        return Ok(());
     }
-    let turns = |round: usize| progress.step(&format!("{case} round {round}"));
-    let outcome = rounds::measure(sides, options.rounds as usize, turns).internal()?;
-    outcome.failures.into_iter().for_each(|failure| results.note(format!("{case}: {failure}")));
-    results.add(case, &outcome.sides);
-    Ok(())
+    let (path, help) = (python.display(), "scripts/install_peers.sh makes one");
+    Err(Failure::WrongUse(anyhow::anyhow!("--peers {path}: not a Python that starts; {help}")))
+}
+
+/// Writes a report.
+fn write_report(file: &Path, page: &str) -> Result<(), Failure> {
+    let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
+    std::fs::write(file, page).map_err(described).bad_input()
 }

@@ -32,6 +32,16 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// The next of many like it begins; where lines are printed, a tenth of
+    /// them is told.
+    pub fn case(&mut self, who: &str, points: usize, number: usize, count: usize) {
+        if self.prints_lines && number.is_multiple_of(count.div_ceil(10).max(1)) {
+            eprintln!("{who}, {points} points: {number} of {count}");
+        }
+        self.bar.set_message(format!("{who}, {points} points"));
+        self.bar.inc(1);
+    }
+
     /// Nothing is left to do.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

@@ -3,17 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::super::{check_python, script};
 use super::cases::Case;
 use super::runner::{Runner, Start};
 use crate::cli::{BenchSegmentArguments, DtypeChoice};
-use crate::failure::{Blame, Failure};
-
-/// The script, in the source tree this program was built from: it needs the
-/// reference definitions of the networks, which lie there too.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/bench_peers.py");
+use crate::failure::{Blame, Failure, with_causes};
 
 /// In the order in which they take their turns.
 const RUNTIMES: [&str; 3] = ["openvino", "onnxruntime", "pytorch"];
@@ -22,6 +19,7 @@ const RUNTIMES: [&str; 3] = ["openvino", "onnxruntime", "pytorch"];
 #[derive(Debug)]
 pub struct Peers {
     python: PathBuf,
+    script: PathBuf,
     folder: Folder,
     threads: usize,
     takes_half: bool,
@@ -43,21 +41,13 @@ impl Peers {
     /// # Errors
     /// When it does not start, or the script is not there.
     pub fn new(python: &Path, options: &BenchSegmentArguments, threads: usize) -> Result<Self, Failure> {
-        if !Path::new(SCRIPT).exists() {
-            let what = "--peers needs the source tree this program was built from; {SCRIPT} is not there";
-            return Err(Failure::WrongUse(anyhow!(what.replace("{SCRIPT}", SCRIPT))));
-        }
-        let version = Command::new(python).arg("--version").stdin(Stdio::null()).output();
-        let is_python = version.is_ok_and(|output| output.status.success());
-        if !is_python {
-            let path = python.display();
-            let help = "scripts/install_peers.sh makes one";
-            return Err(Failure::WrongUse(anyhow!("--peers {path}: not a Python that starts; {help}")));
-        }
+        let script = script("bench_peers.py")?;
+        check_python(python)?;
         let folder = std::env::temp_dir().join(format!("spinenav-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).internal()?;
         Ok(Self {
             python: python.to_owned(),
+            script,
             folder: Folder(folder),
             threads,
             takes_half: options.dtype == DtypeChoice::Half,
@@ -68,7 +58,7 @@ impl Peers {
     /// fails is a refusal: the others are still worth measuring.
     pub fn start(&self, case: &Case, is_on_gpu: bool) -> Vec<Start> {
         if let Err(error) = self.export(case) {
-            return vec![Start::Refused(format!("{case}: no peers: {error:#}"))];
+            return vec![Start::Refused(format!("{case}: no peers: {}", with_causes(&error)))];
         }
         let device = if is_on_gpu { "cuda" } else { "cpu" };
         // The peer to beat is the faster of both; a runtime refuses what it cannot do.
@@ -82,7 +72,7 @@ impl Peers {
                 sides.push(match Runner::start(runtime, &mut command) {
                     Ok(Start::Refused(reason)) => Start::Refused(format!("{runtime} {dtype}: {reason}")),
                     Ok(ready) => ready,
-                    Err(error) => Start::Refused(format!("{case}, {dtype}: {error:#}")),
+                    Err(error) => Start::Refused(format!("{case}, {dtype}: {}", with_causes(&error))),
                 });
             }
         }
@@ -91,7 +81,7 @@ impl Peers {
 
     fn command(&self, job: &str, case: &Case) -> Command {
         let mut command = Command::new(&self.python);
-        command.args([SCRIPT, job, "--network", case.network.name, "--dims", &case.size(), "--folder"]);
+        command.arg(&self.script).args([job, "--network", case.network.name, "--dims", &case.size(), "--folder"]);
         command.arg(&self.folder.0).stderr(Stdio::null());
         command
     }

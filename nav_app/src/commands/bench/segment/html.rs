@@ -2,30 +2,17 @@
 
 use std::fmt::Write;
 
+use super::super::page::{begin, escaped, short};
 use super::results::{Entry, Group, Results};
-
-const STYLE: &str = "
-:root { color-scheme: light dark; --ours: #1769aa; --peer: #b0b8c0; --ink: #1d2329; --soft: #66707a; --line: #dde2e7; --page: #fff; }
-@media (prefers-color-scheme: dark) { :root { --ours: #5fb0ee; --peer: #56606a; --ink: #e6e9ec; --soft: #9aa4ae; --line: #333b43; --page: #14181c; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .2rem; } p { color: var(--soft); margin: .2rem 0; }
-.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: .5rem 0; flex: 1 1 24rem; } figcaption { color: var(--soft); }
-svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } text { fill: var(--ink); }
-.ours { fill: var(--ours); } .peer { fill: var(--peer); } .whisker { stroke: var(--ink); }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
-th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { color: var(--soft); font-weight: 500; } th:first-child, td:first-child { text-align: left; } tr.us td { font-weight: 600; }
-";
 
 /// The whole page.
 pub fn page(results: &Results) -> String {
     let machine = &results.machine;
     let load = machine.load_before.map_or(String::new(), |load| format!(", load {load:.1} before"));
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>SpineNav networks</title>\n<style>{STYLE}</style>\n<h1>SpineNav networks</h1>\n\
-         <p>{}, {} threads{load}; commit {}.</p>\n\
+    let mut page = begin("SpineNav networks");
+    let _infallible = write!(
+        page,
+        "<p>{}, {} threads{load}; commit {}.</p>\n\
          <p>This processor at most: {:.0} GFLOP/s of f32 multiply-adds, {:.1} GB/s from memory, measured in this run.</p>\n\
          <p>Medians; the line reaches to the 90th percentile. All sides took turns, each in its own process. \
          Memory is the largest resident set less what was resident before the network was loaded.</p>\n",
@@ -126,19 +113,6 @@ fn table(page: &mut String, entries: &[Entry]) {
         page.push_str("</tr>\n");
     }
     page.push_str("</table></div>\n");
-}
-
-/// Three digits that matter.
-fn short(value: f64) -> String {
-    match value.abs() {
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

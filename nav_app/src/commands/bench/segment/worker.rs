@@ -18,6 +18,7 @@ use super::cases::Case;
 use super::runner::{Memory, Ready, Runner, Start};
 use super::work::Work;
 use crate::cli::{BenchSegmentArguments, DtypeChoice, NetworkWorkerArguments};
+use crate::failure::with_causes;
 
 /// Starts this program as the process of one network.
 pub fn start(case: &Case, options: &BenchSegmentArguments, threads: usize) -> Result<Start> {
@@ -42,7 +43,7 @@ pub fn run(options: &NetworkWorkerArguments) -> Result<()> {
             matches!(error, InputShape { .. } | InputSize { .. } | TooLarge { .. })
         });
         let kind = if is_refusal || error.is::<TooBig>() { "cannot_run" } else { "error" };
-        say(&json!({ kind: format!("{error:#}") }))?;
+        say(&json!({ kind: with_causes(&error) }))?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use kernels::roofline::Roofline;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::super::machine::{self, Machine};
 use super::cases::Case;
-use super::machine::{self, Machine};
 use super::rounds::{Measured, Percentiles};
 use super::work::Work;
 
@@ -182,8 +182,8 @@ fn ratio(group: &Group) -> Option<Ratio> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::commands::bench::rounds::Times;
-    use crate::commands::bench::runner::{Memory, Ready};
+    use crate::commands::bench::segment::rounds::Times;
+    use crate::commands::bench::segment::runner::{Memory, Ready};
 
     fn side(runtime: &str, ms: f64, peak_mb: f64, difference: Option<f64>) -> Measured {
         let work = difference.is_none().then_some(Work { gmac: 10.0, gigabytes: 0.1 });

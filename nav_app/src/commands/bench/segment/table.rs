@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use kernels::roofline::Roofline;
 
-use super::machine::Machine;
+use super::super::machine::Machine;
 use super::results::{Entry, Ratio, Results};
 
 /// A line a side, then us against the fastest peer, then what was left out.

@@ -13,6 +13,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::runner::{Memory, Ready, Runner};
+use crate::failure::with_causes;
 
 const MIN_RUNS: usize = 5;
 const MIN_MS: f64 = 3000.0;
@@ -166,7 +167,7 @@ fn each(
             Err(error) => failed.push((index, error)),
         }
     }
-    failures.extend(failed.iter().map(|(_, error)| format!("{error:#}")));
+    failures.extend(failed.iter().map(|(_, error)| with_causes(error)));
     let mut index = 0..;
     sides.retain(|_| index.next().is_some_and(|index| failed.iter().all(|(at, _)| *at != index)));
     Ok(())

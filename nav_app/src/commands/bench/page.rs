@@ -1,0 +1,38 @@
+//! What the reports share: one HTML file that needs nothing else.
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --ours: #1769aa; --peer: #b0b8c0; --ink: #1d2329; --soft: #66707a; --line: #dde2e7; --page: #fff; }
+@media (prefers-color-scheme: dark) { :root { --ours: #5fb0ee; --peer: #56606a; --ink: #e6e9ec; --soft: #9aa4ae; --line: #333b43; --page: #14181c; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .2rem; } p { color: var(--soft); margin: .2rem 0; }
+.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: .5rem 0; flex: 1 1 24rem; } figcaption { color: var(--soft); }
+svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } text { fill: var(--ink); }
+.ours { fill: var(--ours); } .peer { fill: var(--peer); } .whisker { stroke: var(--ink); }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
+th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { color: var(--soft); font-weight: 500; } th:first-child, td:first-child { text-align: left; } tr.us td { font-weight: 600; }
+";
+
+/// The head of a page up to its title.
+pub fn begin(title: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n<h1>{title}</h1>\n"
+    )
+}
+
+/// Three digits that matter.
+pub fn short(value: f64) -> String {
+    match value.abs() {
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// Text that cannot break out of the page.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,58 @@
+//! Our registration on the cases.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use engine::register::{self, Settings, Target, TargetSettings, simulate};
+use geom::Transform;
+
+use super::cases::{Bone, Case};
+use super::results::{Built, Trial};
+
+/// The target and what it took to build.
+pub fn build(bone: &Bone) -> Result<(Target, Built)> {
+    let (begun, cpu) = (Instant::now(), cpu_time());
+    let target = Target::new(&bone.cloud, Some(&bone.levels), &TargetSettings::default())?;
+    let built = Built { points: target.len(), ms: ms(begun.elapsed()), cpu_ms: ms(cpu_time().saturating_sub(cpu)) };
+    Ok((target, built))
+}
+
+/// Registers every case from the identity; `each` hears of the progress. The
+/// verdict is part of the time.
+pub fn run(target: &Target, cases: &[Case], each: &mut dyn FnMut(usize)) -> Result<Vec<Trial>> {
+    // Bone and points come from one mesh: there is no segmentation error.
+    let settings = Settings { surface_sigma_mm: 0.0, ..Settings::default() };
+    if let Some(case) = cases.first() {
+        register::surface(target, &case.points, &Transform::identity(), &settings)?; // starts the threads
+    }
+    let mut trials = Vec::with_capacity(cases.len());
+    for (number, case) in cases.iter().enumerate() {
+        each(number);
+        let (begun, cpu) = (Instant::now(), cpu_time());
+        let registration = register::surface(target, &case.points, &Transform::identity(), &settings)?;
+        let (wall, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu));
+        trials.push(Trial {
+            start_deg: case.start_deg,
+            start_mm: case.start_mm,
+            tre_mm: simulate::true_tre_mm(&registration.patient_from_ct(), &case.patient_from_ct, &case.targets),
+            cpu_ms: ms(cpu),
+            ms: Some(ms(wall)),
+            verdict: Some(registration.verdict()),
+        });
+    }
+    Ok(trials)
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// CPU time of all threads of this process; zero where the system does not say.
+fn cpu_time() -> Duration {
+    // /proc/self/task/*/schedstat begins with nanoseconds on the CPU.
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Duration::ZERO };
+    let of = |path: std::path::PathBuf| -> Option<u64> {
+        std::fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
+    };
+    Duration::from_nanos(tasks.filter_map(Result::ok).filter_map(|task| of(task.path())).sum())
+}
