@@ -133,8 +133,12 @@ fn answer(request: &str, network: &mut dyn Executable, input: &Tensor, outputs: 
         "output" => {
             network.run(input, outputs)?;
             let first = outputs.first().context("the network has no result")?;
-            let bytes: Vec<u8> = first.data().iter().flat_map(|value| value.to_le_bytes()).collect();
-            std::fs::write(argument, bytes)?;
+            // Not through one large buffer: it would count as the network's memory.
+            let mut file = std::io::BufWriter::new(std::fs::File::create(argument)?);
+            for value in first.data() {
+                file.write_all(&value.to_le_bytes())?;
+            }
+            file.flush()?;
             Ok(json!({ "shape": first.shape() }))
         }
         "memory" => {
