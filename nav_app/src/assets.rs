@@ -14,3 +14,11 @@ pub const COMPACT_SPINE_WEIGHTS: &[u8] = include_bytes!("../../engine/models/com
 
 /// Its card.
 pub const COMPACT_SPINE_CARD: &[u8] = include_bytes!("../../engine/models/compact-spine.json");
+
+/// The reference labels of the CT that ships, by way of a file in `folder`.
+pub fn demo_labels(folder: &std::path::Path) -> anyhow::Result<engine::volume::LabelMap> {
+    use anyhow::Context;
+    let path = folder.join("reference-labels.nii.gz");
+    std::fs::write(&path, DEMO_LABELS).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(engine::io::read_labels(&path, &engine::io::Limits::default())?.value)
+}

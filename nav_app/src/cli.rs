@@ -44,6 +44,12 @@ pub enum Command {
         after_help = "Examples:\n  spinenav register --target case/L3.stl --points touched.txt\n  spinenav register --target case/labels.nii.gz --points touched.txt --initial guess.txt --json"
     )]
     Register(RegisterArguments),
+    /// Register simulated patients many times before the operation: how wrong
+    /// it gets, what the verdicts are worth, where to touch more bone.
+    #[command(
+        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse plan.json --case case --report rehearsal.html\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15 }\nWithout levels, the lowest three that lie whole in the scan are laid open."
+    )]
+    Rehearse(RehearseArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
@@ -130,6 +136,19 @@ pub struct RegisterArguments {
     /// True patient_from_ct, to report the true error.
     #[arg(long)]
     pub truth: Option<PathBuf>,
+}
+
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArguments {
+    /// JSON file that says what is rehearsed; without it everything is as below.
+    pub script: Option<PathBuf>,
+    /// A folder written by `segment`, or a label map; without it the CT that ships.
+    #[arg(long)]
+    pub case: Option<PathBuf>,
+    /// Write one HTML file with plots.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 }
 
 /// Files other programs open.

@@ -6,6 +6,9 @@ mod assets;
 mod cli;
 mod commands;
 mod failure;
+mod page;
+mod progress;
+mod quantile;
 mod report;
 mod scene;
 

@@ -1,6 +1,6 @@
 //! `export`: a segmented case for other programs.
 
-use engine::io::{self, Limits};
+use engine::io;
 use engine::surface::{self, MeshSettings};
 use serde_json::json;
 
@@ -10,13 +10,7 @@ use crate::report::Output;
 
 /// Runs the command.
 pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
-    let path = if options.case.is_dir() { options.case.join("labels.nii.gz") } else { options.case.clone() };
-    if !path.exists() {
-        let what =
-            format!("{} does not exist; export needs a folder written by `segment`, or a label map", path.display());
-        return Err(Failure::BadInput(anyhow::anyhow!(what)));
-    }
-    let labels = io::read_labels(&path, &Limits::default()).bad_input()?.value;
+    let labels = super::read_case_labels(&options.case, "export")?;
     std::fs::create_dir_all(&options.out).bad_input()?;
     let mut files = Vec::new();
     match options.format {
@@ -37,7 +31,7 @@ pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
     }
     let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
     if files.is_empty() {
-        return Err(Failure::BadInput(anyhow::anyhow!("{} holds no labelled voxel", path.display())));
+        return Err(Failure::BadInput(anyhow::anyhow!("{} holds no labelled voxel", options.case.display())));
     }
     Ok(Output { json: json!({ "files": files }), text: files.join("\n"), is_refused: false })
 }

@@ -6,11 +6,14 @@ mod doctor;
 mod export;
 mod models;
 mod register;
+mod rehearse;
 mod segment;
 
 use std::sync::Arc;
 
+use engine::io::{self, Limits};
 use engine::segment::{Method, Model};
+use engine::volume::LabelMap;
 use kernels::Device;
 use kernels::device::{Choice, open};
 
@@ -27,6 +30,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Demo(options) => demo::run(options, arguments.quiet),
         Command::Segment(options) => segment::run(options, arguments.quiet),
         Command::Register(options) => register::run(options, arguments.quiet),
+        Command::Rehearse(options) => rehearse::run(options, arguments.quiet),
         Command::Export(options) => export::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),
@@ -51,6 +55,17 @@ fn device(choice: DeviceChoice) -> Result<Arc<dyn Device>, Failure> {
     }
     tracing::info!(device = opened.device.description(), "device");
     Ok(opened.device)
+}
+
+/// The label map of a case: a folder written by `segment`, or a file.
+fn read_case_labels(case: &std::path::Path, command: &str) -> Result<LabelMap, Failure> {
+    let path = if case.is_dir() { case.join("labels.nii.gz") } else { case.to_owned() };
+    if !path.exists() {
+        let path = path.display();
+        let what = format!("{path} does not exist; {command} needs a folder written by `segment`, or a label map");
+        return Err(Failure::BadInput(anyhow::anyhow!(what)));
+    }
+    Ok(io::read_labels(&path, &Limits::default()).bad_input()?.value)
 }
 
 /// The model that was asked for by name or file.

@@ -5,12 +5,9 @@
 //! | [`segment`] | the networks |
 //! | [`register`] | surface registration |
 //!
-//! [`machine`] says on what, [`progress`] how far it is, [`page`] makes the
-//! reports.
+//! [`machine`] says on what.
 
 mod machine;
-mod page;
-mod progress;
 mod register;
 mod segment;
 
@@ -18,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli::Bench;
-use crate::failure::{Blame, Failure};
+use crate::failure::Failure;
 use crate::report::Output;
 
 /// Runs the command.
@@ -48,10 +45,4 @@ fn check_python(python: &Path) -> Result<(), Failure> {
     }
     let (path, help) = (python.display(), "scripts/install_peers.sh makes one");
     Err(Failure::WrongUse(anyhow::anyhow!("--peers {path}: not a Python that starts; {help}")))
-}
-
-/// Writes a report.
-fn write_report(file: &Path, page: &str) -> Result<(), Failure> {
-    let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
-    std::fs::write(file, page).map_err(described).bad_input()
 }

@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
-use super::super::page::{begin, escaped, short};
-use super::results::{Results, SUCCESS_MM, Side, quantile};
+use super::results::{Results, SUCCESS_MM, Side};
+use crate::page::{begin, escaped, short};
+use crate::quantile::{quantile, sorted};
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 240.0;
 /// Room for the axes: left, right, top, bottom.
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 10.0;
+const LEFT: f64 = 54.0;
+const RIGHT: f64 = 24.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 34.0;
 
@@ -139,8 +140,7 @@ fn errors(page: &mut String, sides: &[&Side]) {
         height(1.0)
     );
     for (i, side) in sides.iter().enumerate() {
-        let mut all: Vec<f64> = side.trials.iter().map(|t| t.tre_mm).collect();
-        all.sort_by(f64::total_cmp);
+        let all = sorted(side.trials.iter().map(|t| t.tre_mm));
         let count = all.len().max(1) as f64;
         let points = all.iter().enumerate().map(|(n, mm)| (place(*mm), height((n + 1) as f64 / count)));
         line(page, points, colour(i));

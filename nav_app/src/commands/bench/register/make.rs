@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use engine::io::{self, Limits};
 use engine::level::present;
 use engine::register::random::Random;
 use engine::register::simulate::{Sweep, sweep};
-use engine::surface::{self, Mesh, MeshSettings, PointCloud};
-use geom::nalgebra::Vector3;
-use geom::{Ct, Patient, Point, Transform, Twist, Vector};
+use engine::rehearsal::{displaced, partly};
+use engine::surface::{self, Mesh, MeshSettings};
+use geom::{Ct, Patient, Point, Transform};
 
 use super::cases::{Bone, Case};
 use crate::assets;
@@ -21,7 +20,7 @@ const MARGIN: usize = 1;
 /// Points at which the error is measured.
 const TARGETS: usize = 300;
 /// Share of the exposed bone that is not touched, from one side.
-const MISSED_SHARE: (f64, f64) = (0.15, 0.35);
+const MISSED_SHARE: [f64; 2] = [0.15, 0.35];
 
 /// The bone of the CT that ships, from its reference labels.
 #[derive(Debug)]
@@ -32,9 +31,7 @@ pub struct Spine {
 impl Spine {
     /// Surfaces of all labelled vertebrae; the labels are put into `folder`.
     pub fn that_ships(folder: &Path) -> Result<Self> {
-        let path = folder.join("reference-labels.nii.gz");
-        std::fs::write(&path, assets::DEMO_LABELS).with_context(|| format!("cannot write {}", path.display()))?;
-        let labels = io::read_labels(&path, &Limits::default())?.value;
+        let labels = assets::demo_labels(folder)?;
         let numbers: Vec<u8> =
             present(&labels.labels).iter().filter(|level| level.is_vertebra()).map(|level| level.number()).collect();
         let meshes = surface::from_masks(&labels, &numbers, &MeshSettings::default());
@@ -66,37 +63,17 @@ impl Spine {
         let mut mesh = Mesh::default();
         touched.iter().take(count).for_each(|(_, level)| mesh.append(level));
         let (middle, _) = touched.get(count / 2).context("too few labelled vertebrae")?;
-        let exposed = partly(&mesh.vertices_cloud(), random);
+        let exposed = partly(&mesh.vertices_cloud(), MISSED_SHARE, random);
         let targets: Vec<Point<Ct>> =
             mesh.sample(TARGETS, random.bits()).points.iter().map(|p| Point::from(*p)).collect();
         let centre = Point::centroid(&targets).context("an empty vertebra")?;
-        let patient_from_ct = displaced(centre, start, random);
+        let patient_from_ct =
+            Transform::<Patient, Ct>::identity() * displaced(centre, f64::from(start.0), f64::from(start.1), random);
         let settings = Sweep { points, seed: random.bits(), ..Sweep::default() };
         let points = sweep(&exposed, &patient_from_ct, &settings);
         let levels = [u32::try_from(count)?, u32::from(*middle)];
         Ok(Case { start_deg: start.0, start_mm: start.1, levels, patient_from_ct, points, targets })
     }
-}
-
-/// Bone on one side of a random plane along the approach: no sweep reaches all.
-fn partly(cloud: &PointCloud, random: &mut Random) -> PointCloud {
-    let [x, _, z] = random.direction();
-    let along = |p: &[f32; 3]| x * f64::from(p[0]) + z * f64::from(p[2]);
-    let mut places: Vec<f64> = cloud.points.iter().map(along).collect();
-    places.sort_by(f64::total_cmp);
-    let kept = 1.0 - random.between(MISSED_SHARE.0, MISSED_SHARE.1);
-    let limit = places.get((places.len() as f64 * kept) as usize).copied().unwrap_or(f64::INFINITY);
-    let indices: Vec<usize> = (0..cloud.len()).filter(|&i| along(&cloud.points[i]) < limit).collect();
-    cloud.select(&indices)
-}
-
-/// A pose from which the identity is off by `start`, turned about `centre`.
-fn displaced(centre: Point<Ct>, (deg, mm): (f32, f32), random: &mut Random) -> Transform<Patient, Ct> {
-    let rotation_rad = Vector3::from(random.direction()) * f64::from(deg).to_radians();
-    let turn = Transform::<Ct, Ct>::exp(&Twist { rotation_rad, translation_mm: Vector3::zeros() });
-    let origin = Transform::<Ct, Ct>::from_translation(centre - Point::new(0.0, 0.0, 0.0));
-    let shift = Vector3::from(random.direction()) * f64::from(mm);
-    Transform::<Patient, Ct>::from_translation(Vector::from_vector3(shift)) * origin * turn * origin.inverse()
 }
 
 #[cfg(test)]

@@ -20,10 +20,10 @@ mod results;
 use std::path::Path;
 
 use super::machine::Machine;
-use super::progress::Progress;
-use super::write_report;
 use crate::cli::BenchRegisterArguments;
 use crate::failure::{Blame, Failure, with_causes};
+use crate::page::write_report;
+use crate::progress::Progress;
 use crate::report::Output;
 use cases::Case;
 use make::Spine;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::machine::{self, Machine};
+use crate::quantile::{quantile, sorted};
 
 /// A smaller target registration error counts as success, mm: what is asked of
 /// navigation systems (FDA clearances of spinal navigation, ASTM F2554).
@@ -211,17 +212,6 @@ impl Results {
         lines.extend(self.notes.iter().map(|note| format!("Note: {note}")));
         lines.join("\n")
     }
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
-/// The value below which `share` of the sorted `values` lie; no values, none.
-pub fn quantile(values: &[f64], share: f64) -> Option<f64> {
-    values.get((values.len().saturating_sub(1) as f64 * share).round() as usize).copied()
 }
 
 #[cfg(test)]

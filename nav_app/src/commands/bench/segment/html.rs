@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::page::{begin, escaped, short};
 use super::results::{Entry, Group, Results};
+use crate::page::{begin, escaped, short};
 
 /// The whole page.
 pub fn page(results: &Results) -> String {

@@ -27,10 +27,10 @@ mod worker;
 use kernels::roofline::Roofline;
 
 use super::machine::Machine;
-use super::progress::Progress;
-use super::write_report;
 use crate::cli::{BenchSegmentArguments, NetworkWorkerArguments};
 use crate::failure::{Blame, Failure};
+use crate::page::write_report;
+use crate::progress::Progress;
 use crate::report::Output;
 use cases::Case;
 use peers::Peers;

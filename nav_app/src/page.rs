@@ -1,5 +1,9 @@
 //! What the reports share: one HTML file that needs nothing else.
 
+use std::path::Path;
+
+use crate::failure::{Blame, Failure};
+
 const STYLE: &str = "
 :root { color-scheme: light dark; --ours: #1769aa; --peer: #b0b8c0; --ink: #1d2329; --soft: #66707a; --line: #dde2e7; --page: #fff; }
 @media (prefers-color-scheme: dark) { :root { --ours: #5fb0ee; --peer: #56606a; --ink: #e6e9ec; --soft: #9aa4ae; --line: #333b43; --page: #14181c; } }
@@ -35,4 +39,10 @@ pub fn short(value: f64) -> String {
 /// Text that cannot break out of the page.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Writes a report.
+pub fn write_report(file: &Path, page: &str) -> Result<(), Failure> {
+    let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
+    std::fs::write(file, page).map_err(described).bad_input()
 }

@@ -1,13 +1,9 @@
-//! A simulated patient whose true pose is known: what the surgeon would touch,
-//! what the tracker would see, and how wrong a registration is.
-//!
-//! The bone of the simulation is any label map. With the segmentation's own
-//! labels the result is the error of registration alone; with labels that the
-//! segmentation never saw its error is part of the result. Called by the demo.
+//! One simulated patient on the table, with a pointer that moves over the bone.
 
 use geom::nalgebra::Vector3;
 use geom::{Ct, Patient, Point, Tip, Tool, Tracker, Transform, Twist, Vector};
 
+use super::trials::displaced;
 use crate::level::{Level, present};
 use crate::register::random::Random;
 use crate::register::simulate::{Sweep, sweep};
@@ -70,13 +66,15 @@ impl Scenario {
         let centre = Point::centroid(&targets)?;
 
         let patient_from_ct = reference_pose(centre, &mut random);
+        let [deg, mm] = [GUESS_DEG, GUESS_MM].map(|most| most * random.between(0.5, 1.0));
+        let guess = displaced(centre, deg, mm, &mut random);
         let points = sweep(&cloud, &patient_from_ct, &Sweep { seed, ..Sweep::default() });
         let path: Vec<Waypoint> = meshes.iter().flat_map(path_over).collect();
         if points.is_empty() || path.is_empty() {
             return None;
         }
         Some(Self {
-            first_guess: disturbed(&patient_from_ct, centre, &mut random),
+            first_guess: patient_from_ct * guess,
             patient_from_ct,
             exposed: whole.into_iter().skip(first).collect(),
             points,
@@ -96,7 +94,7 @@ impl Scenario {
 }
 
 /// Levels that do not touch the first or last slices, from the head down.
-fn whole_levels(bone: &LabelMap) -> Vec<Level> {
+pub(super) fn whole_levels(bone: &LabelMap) -> Vec<Level> {
     let [nx, ny, nz] = bone.grid.size();
     let is_edge = |i: usize| {
         let (x, y, z) = (i % nx, i / nx % ny, i / (nx * ny));
@@ -111,21 +109,12 @@ fn whole_levels(bone: &LabelMap) -> Vec<Level> {
 }
 
 /// A reference clamped above the exposed levels, turned as chance will have it.
-fn reference_pose(centre: Point<Ct>, random: &mut Random) -> Transform<Patient, Ct> {
+pub(super) fn reference_pose(centre: Point<Ct>, random: &mut Random) -> Transform<Patient, Ct> {
     let reference = centre + Vector::new(15.0, 70.0, 90.0);
     let turn = Vector3::from(random.direction()) * random.between(0.2, 0.6);
     let rotation = Transform::<Patient, Ct>::exp(&Twist { rotation_rad: turn, translation_mm: Vector3::zeros() });
     rotation
         * Transform::<Ct, Ct>::from_translation(Vector::new(0.0, 0.0, 0.0) - (reference - Point::new(0.0, 0.0, 0.0)))
-}
-
-/// The pose as first guessed: turned and shifted about the exposed bone.
-fn disturbed(truth: &Transform<Patient, Ct>, centre: Point<Ct>, random: &mut Random) -> Transform<Patient, Ct> {
-    let turn = Vector3::from(random.direction()) * random.between(0.5, 1.0) * GUESS_DEG.to_radians();
-    let shift = Vector3::from(random.direction()) * random.between(0.5, 1.0) * GUESS_MM;
-    let about = Transform::<Ct, Ct>::from_translation(centre - Point::new(0.0, 0.0, 0.0));
-    let motion = Transform::<Ct, Ct>::exp(&Twist { rotation_rad: turn, translation_mm: shift });
-    *truth * about * motion * about.inverse()
 }
 
 /// Waypoints across one vertebra from left to right: lamina, spinous process,

@@ -1,0 +1,23 @@
+//! Simulated patients whose true pose is known: what the surgeon would touch,
+//! what the tracker would see, and how wrong a registration is.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `patient` | one patient with a live tool, for the demo |
+//! | `script` | what a rehearsal varies, as a file |
+//! | `trials` | many registrations of simulated patients |
+//! | `advice` | where more points would help most |
+//!
+//! The bone of a simulation is any label map. With the segmentation's own
+//! labels the result is the error of registration alone; with labels that the
+//! segmentation never saw its error is part of the result.
+
+mod advice;
+mod patient;
+mod script;
+mod trials;
+
+pub use advice::Advice;
+pub use patient::Scenario;
+pub use script::{RehearsalError, Script};
+pub use trials::{Rehearsal, Trial, displaced, partly, rehearse};

@@ -1,0 +1,49 @@
+//! `rehearse`: registrations of simulated patients, before there is a real one.
+
+mod html;
+mod summary;
+
+use engine::rehearsal::{Script, rehearse};
+use engine::volume::LabelMap;
+
+use crate::assets;
+use crate::cli::RehearseArguments;
+use crate::failure::{Blame, Failure};
+use crate::page::write_report;
+use crate::progress::Progress;
+use crate::report::Output;
+use summary::Summary;
+
+/// Runs the command.
+pub fn run(options: &RehearseArguments, quiet: bool) -> Result<Output, Failure> {
+    let script = script(options)?;
+    let (case, labels) = case(options)?;
+    let mut progress = Progress::new(script.trials, quiet);
+    let count = script.trials;
+    let rehearsal = rehearse(&labels, &script, &mut |n| progress.case("registration", script.points, n, count));
+    let summary = Summary { case, script: script.clone(), rehearsal: rehearsal.bad_input()? };
+    progress.finish();
+    if let Some(file) = &options.report {
+        write_report(file, &html::page(&summary))?;
+    }
+    Ok(Output { json: summary.json(), text: summary.text(), is_refused: false })
+}
+
+fn script(options: &RehearseArguments) -> Result<Script, Failure> {
+    let Some(path) = &options.script else { return Ok(Script::default()) };
+    let described = |e| anyhow::anyhow!("cannot read {}: {e}; check the name and the permissions", path.display());
+    let text = std::fs::read_to_string(path).map_err(described).bad_input()?;
+    Script::from_json(&text).map_err(|e| anyhow::anyhow!("{}: {e}", path.display())).bad_input()
+}
+
+/// Its name and its labels.
+fn case(options: &RehearseArguments) -> Result<(String, LabelMap), Failure> {
+    if let Some(path) = &options.case {
+        return Ok((path.display().to_string(), super::read_case_labels(path, "rehearse")?));
+    }
+    let folder = std::env::temp_dir().join(format!("spinenav-rehearse-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).internal()?;
+    let labels = assets::demo_labels(&folder);
+    let _left_to_the_system = std::fs::remove_dir_all(&folder);
+    Ok(("the CT that ships".to_owned(), labels.internal()?))
+}
