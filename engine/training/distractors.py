@@ -1,4 +1,4 @@
-"""Things that look like bone and are none of the spine: bones, vessels, gas, metal."""
+"""Things that look like bone and are none of the spine: bones, vessels, gas, the table."""
 
 import numpy as np
 import torch
@@ -52,18 +52,13 @@ def add_distractors(rng, hu, target, mean_count, edge, voxel_mm):
     return hu, target
 
 
-def add_metal(rng, hu, target, edge, voxel_mm):
-    """One to four screw-like rods of 2 500 HU or more that start inside a bone."""
-    bone = torch.nonzero(target > 0)
-    if len(bone) == 0:
-        return hu
+def add_table(rng, hu, air, edge, voxel_mm):
+    """A curved table top or a cushion behind the patient, in outside air only."""
     points = grid_mm(edge, voxel_mm)
-    for _ in range(rng.integers(1, 5)):
-        voxel = tuple(bone[rng.integers(len(bone))].tolist())
-        offset = points - points[voxel]
-        along = torch.tensor(_direction(rng), dtype=torch.float32)
-        t = offset @ along
-        radial = (offset - t[..., None] * along).norm(dim=-1)
-        rod = (radial < rng.uniform(1.5, 3.5)) & (t.abs() < rng.uniform(10, 30))
-        hu = torch.where(rod, torch.tensor(float(rng.uniform(2000, 3500))), hu)
-    return hu
+    front = rng.uniform(0.1, 0.5) * edge * voxel_mm - points[..., 2] ** 2 / rng.uniform(600, 3000)
+    depth = points[..., 1] - front
+    shell, thickness = rng.uniform(-200, 400), rng.uniform(5, 60)
+    inside = air & (depth > 0) & (depth < thickness)
+    is_shell = (depth < 3) | (depth > thickness - 3)
+    foam = torch.tensor(float(rng.uniform(-980, -850)))
+    return torch.where(inside, torch.where(is_shell, torch.tensor(float(shell)), foam), hu)

@@ -1,136 +1,118 @@
-"""Runs shipped weights over a CT and scores the vertebra class.
+"""Scores models on labelled CTs: Dice, ASSD, HD95, volume similarity, recall, identification, per region.
 
-The CT is resampled to the card's spacing, cut into windows that overlap by
-half, blended with Gaussian weights; probabilities are resampled to the label
-grid and scored there, with and without keeping only the largest component.
+Two things can be scored: the network alone (`--weights`: its mask at the card's
+threshold, and single vertebrae by its offsets, without names), and the whole
+program (`--spinenav` with one or several `--model`), names included. `--changes` also scores changed copies of each CT
+(a crop of three vertebrae, noise, thick slices, implants, cone-beam shading).
 """
 
 import argparse
 import json
+import subprocess
+import tempfile
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
-import torch
-from safetensors.torch import load_file
 from scipy import ndimage as ndi
 
-from network import CompactUNet, normalise
+import changes
+import inference
+import overlay
+import scores
+import votes
 from prepare import load_lps
-from tissues import CLASSES, VERTEBRA, VERTEBRAE
+from tissues import C1, L5, VERTEBRA
 
-SPACING_MM, EDGE, PADDING_HU = 2.5, 64, -1000.0
-VERSE_VERTEBRAE = [*range(1, 26), 28]
-
-
-def load_network(weights: Path) -> CompactUNet:
-    network = CompactUNet(classes=len(CLASSES)).eval().to(memory_format=torch.channels_last_3d)
-    network.load_state_dict(load_file(weights))
-    return network
+CASES = {
+    "abdomen": ("ct/abdomen_pelvis_3mm", "labels_vertebrae.nii.gz"),
+    "chest": ("ct/chest_lidc_0001", "labels.nii.gz"),
+}
 
 
-def to_network_grid(hu, spacing_mm):
-    """CT at the network's spacing; finer grids are smoothed first against aliasing."""
-    ratio = SPACING_MM / np.asarray(spacing_mm)
-    sigma = [0.35 * np.sqrt(max(0.0, r * r - 1)) for r in ratio]
-    smooth = ndi.gaussian_filter(np.maximum(hu, PADDING_HU).astype(np.float32), sigma, mode="nearest")
-    shape = [int(np.floor((n - 1) / r)) + 1 for n, r in zip(hu.shape, ratio)]
-    return ndi.affine_transform(smooth, ratio, output_shape=shape, order=1, mode="nearest")
+def verse_numbers(labels):
+    """TotalSegmentator's vertebra numbers as VerSe's; everything else 0."""
+    table = np.zeros(256, np.uint8)
+    table[L5 : C1 + 1] = np.arange(C1 - L5 + 1, 0, -1)
+    return table[labels.astype(np.uint8)]
 
 
-def window_starts(length):
-    """Starts of windows that overlap by half; the last one ends at the border."""
-    last = max(0, length - EDGE)
-    return sorted({*range(0, last, EDGE // 2), last})
+def by_network(weights, hu, spacing_mm):
+    """Vertebrae counted from the head (1, 2, ...) by the network's own offsets."""
+    network, threshold = inference.load_network(weights)
+    p, offsets_mm = inference.both(network, inference.to_network_grid(hu, spacing_mm))
+    mask = votes.column(p, threshold, inference.SPACING_MM)
+    coarse = votes.instances(mask, offsets_mm, inference.SPACING_MM)
+    near = ndi.binary_dilation(mask)
+    fine = inference.to_label_grid(p[VERTEBRA] * near, hu.shape, spacing_mm) > threshold
+    return votes.on_label_grid(coarse, fine, inference.SPACING_MM, spacing_mm)
 
 
-def blend_weights():
-    line = np.exp(-0.5 * ((np.arange(EDGE) - (EDGE - 1) / 2) / (EDGE / 5)) ** 2).astype(np.float32)
-    return torch.from_numpy(np.maximum(line[:, None, None] * line[:, None] * line, 1e-3))
+def by_program(program, model, hu, spacing_mm):
+    """Labels of `spinenav segment`; None when it finds no vertebra."""
+    with tempfile.TemporaryDirectory() as folder:
+        ct = Path(folder) / "ct.nii.gz"
+        affine = np.diag([-spacing_mm[2], -spacing_mm[1], spacing_mm[0], 1.0])  # LPS arrays in NIfTI's RAS
+        nib.save(nib.Nifti1Image(hu.transpose(2, 1, 0).astype(np.float32), affine), ct)
+        command = [program, "segment", ct, "--out", Path(folder) / "case", "--model", model, "--device", "cpu", "--quiet"]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        labels = Path(folder) / "case/labels.nii.gz"
+        if done.returncode or not labels.exists():
+            print("  ", done.stderr.strip().splitlines()[-1:] or done.returncode)
+            return None
+        return np.rint(load_lps(labels)[0]).astype(np.uint8)
 
 
-@torch.no_grad()
-def probabilities(network, hu):
-    """Class probabilities [classes, z, y, x] for a CT [z, y, x] at the network's spacing."""
-    pads = [(0, max(0, EDGE - n)) for n in hu.shape]
-    x = torch.from_numpy(normalise(np.pad(hu, pads, constant_values=PADDING_HU)).astype(np.float32))
-    total, weight, blend = torch.zeros(len(CLASSES), *x.shape), torch.zeros(x.shape), blend_weights()
-    for z in window_starts(x.shape[0]):
-        for y in window_starts(x.shape[1]):
-            for k in window_starts(x.shape[2]):
-                box = (slice(z, z + EDGE), slice(y, y + EDGE), slice(k, k + EDGE))
-                patch = x[box][None, None].contiguous(memory_format=torch.channels_last_3d)
-                total[(slice(None), *box)] += network(patch).softmax(1)[0] * blend
-                weight[box] += blend
-    inside = (slice(None), *(slice(0, n) for n in hu.shape))
-    return (total / weight)[inside].numpy()
+def runners(options):
+    """Name -> function from (hu, spacing) to labels."""
+    found = {}
+    if options.weights:
+        found["network alone"] = lambda hu, mm: by_network(options.weights, hu, mm)
+    for model in options.model if options.spinenav else []:
+        found[f"program, {model}"] = lambda hu, mm, model=model: by_program(options.spinenav, model, hu, mm)
+    return found
 
 
-def to_label_grid(probability, shape, spacing_mm):
-    """One probability map on the label grid, linearly interpolated."""
-    return ndi.affine_transform(
-        probability, np.asarray(spacing_mm) / SPACING_MM, output_shape=shape, order=1, mode="nearest"
-    )
-
-
-def largest_component(mask):
-    parts, count = ndi.label(mask)
-    return mask if count == 0 else parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-
-
-def dice(a, b):
-    return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
-
-
-def surface_distances(mask, truth, spacing_mm):
-    """Mean and 95th percentile of the symmetric surface distance in mm."""
-    if not mask.any() or not truth.any():
-        return float("nan"), float("nan")
-    a, b = (m & ~ndi.binary_erosion(m) for m in (mask, truth))
-    to_a = ndi.distance_transform_edt(~a, spacing_mm)[b]
-    to_b = ndi.distance_transform_edt(~b, spacing_mm)[a]
-    both = np.concatenate([to_a, to_b])
-    return float(both.mean()), float(np.percentile(both, 95))
-
-
-def score(guess_by_class, labels, spacing_mm, numbers, threshold):
-    """Vertebra scores at a threshold and by the largest class probability."""
-    truth = np.isin(labels, list(numbers))
-    masks = {
-        f"threshold {threshold}": guess_by_class[VERTEBRA] >= threshold,
-        "argmax": guess_by_class.argmax(0) == VERTEBRA,
-    }
-    report = {}
-    for name, mask in masks.items():
-        kept = largest_component(mask)
-        mean, p95 = surface_distances(kept, truth, spacing_mm)
-        report[name] = {
-            "dice": round(dice(mask, truth), 4),
-            "dice_largest_component": round(dice(kept, truth), 4),
-            "surface_mean_mm": round(mean, 2),
-            "surface_p95_mm": round(p95, 2),
-        }
-    return report
+def report(name, guess, truth, spacing_mm):
+    """Prints one result as table rows and returns it."""
+    result = {"regions": scores.by_region(guess, truth, spacing_mm)}
+    for region, values in result["regions"].items():
+        print(f"  {name:34} {region:9}", "  ".join(f"{k} {v}" for k, v in values.items()), flush=True)
+    result |= scores.by_level(guess, truth, spacing_mm)
+    print(f"  {name:34} levels    {result['whole_levels']} whole:", result["mean"], flush=True)
+    return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="safetensors; its card lies beside it")
-    parser.add_argument("--ct", type=Path, required=True)
-    parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--numbers", choices=["totalsegmentator", "verse"], default="totalsegmentator")
-    parser.add_argument("--threshold", type=float, help="default: the card's")
-    parser.add_argument("--save", type=Path, help=".npz with the class map and probability on the label grid")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds ct")
+    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--weights", type=Path, help="safetensors of a network without norms")
+    parser.add_argument("--spinenav", type=Path, help="the program")
+    parser.add_argument("--model", nargs="*", default=["compact-spine", "threshold"], help="what --spinenav runs")
+    parser.add_argument("--changes", nargs="*", default=[], choices=list(changes.CHANGES))
+    parser.add_argument("--overlays", type=Path, help="folder for PNGs in three planes")
+    parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args()
-    card = json.loads(options.weights.with_suffix(".json").read_text())
-    threshold = options.threshold or card["vertebra_threshold"]
-    hu, spacing = load_lps(options.ct)
-    labels, label_spacing = load_lps(options.labels)
-    coarse = probabilities(load_network(options.weights), to_network_grid(hu, spacing))
-    fine = np.stack([to_label_grid(p, labels.shape, label_spacing) for p in coarse])
-    numbers = VERTEBRAE if options.numbers == "totalsegmentator" else VERSE_VERTEBRAE
-    print(json.dumps(score(fine, labels, label_spacing, numbers, threshold), indent=2))
-    if options.save:
-        np.savez_compressed(options.save, classes=fine.argmax(0).astype(np.uint8), vertebra=fine[VERTEBRA].astype(np.float16))
+    everything = {}
+    for case in options.cases:
+        folder, label_file = CASES[case]
+        hu, spacing = load_lps(options.data / folder / "ct.nii.gz")
+        truth = verse_numbers(load_lps(options.data / folder / label_file)[0])
+        for change in ["as it is", *options.changes]:
+            scan = (hu, truth) if change == "as it is" else changes.CHANGES[change](hu, truth, spacing)
+            print(f"{case}, {change}", scan[0].shape, flush=True)
+            for name, run in runners(options).items():
+                guess = run(scan[0], spacing)
+                guess = np.zeros(scan[1].shape, np.uint8) if guess is None else guess
+                result = report(name, guess, scan[1], spacing)
+                everything[f"{case}, {change}, {name}"] = result
+                if options.overlays:
+                    options.overlays.mkdir(parents=True, exist_ok=True)
+                    file = f"{case}_{change}_{name}".replace(" ", "_").replace("/", "_").replace(",", "")
+                    overlay.draw(options.overlays / f"{file}.png", *scan[:1], guess, scan[1], spacing, f"{case}, {change}, {name}")
+    if options.json:
+        options.json.write_text(json.dumps(everything, indent=1))
 
 
 if __name__ == "__main__":

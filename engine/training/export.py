@@ -1,4 +1,4 @@
-"""Writes weights (safetensors, f32) and their card (JSON), each by an atomic rename."""
+"""Writes weights (safetensors, fp16) and their card (JSON), each by an atomic rename."""
 
 import argparse
 import hashlib
@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+import graph
 from network import CHANNELS, CompactUNet
 from tissues import CLASSES
 
@@ -24,12 +25,18 @@ TRAINING_DATA = [
 ]
 
 
-def card(training: dict, report: dict) -> dict:
+def card(training: dict, report: dict, offsets: bool = False) -> dict:
     """Everything a loader and a reader need; the checksum is added on writing."""
     return {
         "name": NAME,
-        "version": "0.1.0",
-        "architecture": {"kind": "compact-unet", "channels": list(CHANNELS), "inputs": 1, "classes": CLASSES},
+        "version": "0.2.0",
+        "architecture": {
+            "kind": "graph",
+            "channels": list(CHANNELS),
+            "inputs": 1,
+            "classes": CLASSES,
+            "graph": graph.compact_unet(len(CLASSES), offsets=offsets),
+        },
         "preprocessing": {
             "axes": "LPS",
             "spacing_mm": 2.5,
@@ -49,17 +56,26 @@ def card(training: dict, report: dict) -> dict:
     }
 
 
+def _text(details: dict) -> str:
+    """Indented JSON with one node of the graph a line."""
+    graph_of = details["architecture"]["graph"]
+    marked = {**details, "architecture": {**details["architecture"], "graph": {**graph_of, "nodes": "NODES"}}}
+    nodes = ",\n".join("          " + json.dumps(node) for node in graph_of["nodes"])
+    return json.dumps(marked, indent=2).replace('"NODES"', f"[\n{nodes}\n        ]")
+
+
 def export(state: dict, details: dict, folder: Path) -> None:
     """Weights first, card second: a card never names a file that is not yet there."""
     folder.mkdir(parents=True, exist_ok=True)
     weights, description = folder / f"{NAME}.safetensors", folder / f"{NAME}.json"
     fresh = weights.with_suffix(".safetensors.new")
-    save_file({k: v.detach().float().contiguous() for k, v in state.items()}, fresh)
+    needed = graph.layers(details["architecture"]["graph"])
+    save_file({k: v.detach().half().contiguous() for k, v in state.items() if k.rsplit(".", 1)[0] in needed}, fresh)
     fresh.chmod(0o644)
     checksum = hashlib.sha256(fresh.read_bytes()).hexdigest()
     os.replace(fresh, weights)
     fresh = description.with_suffix(".json.new")
-    fresh.write_text(json.dumps({**details, "sha256": checksum}, indent=2) + "\n")
+    fresh.write_text(_text({**details, "sha256": checksum}) + "\n")
     os.replace(fresh, description)
 
 
@@ -68,11 +84,12 @@ def main():
     parser.add_argument("--checkpoint", type=Path, required=True, help="written by train.py")
     parser.add_argument("--report", type=Path, help="JSON with threshold, threshold_note, training, measured, known_failures")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--offsets", action="store_true", help="second output: offsets to each vertebra's centroid")
     options = parser.parse_args()
     checkpoint = torch.load(options.checkpoint, weights_only=True)
-    CompactUNet().load_state_dict(checkpoint["ema"])
+    CompactUNet().load_state_dict(checkpoint["ema"])  # refuses what does not fit
     report = json.loads(options.report.read_text()) if options.report else {}
-    details = card(checkpoint["training"], report)
+    details = card(checkpoint["training"], report, options.offsets)
     export(checkpoint["ema"], details, options.out)
 
 

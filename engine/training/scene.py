@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tissues import CLASS_OF_TISSUE, ENHANCING, OTHER_BONE, VERTEBRA
+from tissues import CLASS_OF_TISSUE, ENHANCING, OTHER_BONE, PELVIS, TISSUES, VERTEBRA
 
 CENTRES_PER_TISSUE = 400
 
@@ -26,16 +26,23 @@ class Scene:
         self.image_hu = torch.from_numpy(np.load(image)) if image.exists() else None
         self.is_bare = not np.isin(tissue, ENHANCING).any()
         self.centres = _centres_by_tissue(tissue, np.random.default_rng(seed))
+        spine = {n: v.mean(0) * self.spacing_mm for n, v in self.centres.items() if CLASS_OF_TISSUE[n] == VERTEBRA}
+        self.spine_mm = np.array(list(spine.values()))  # vertebra centroids [n, 3]
+        self.centroid_of_tissue = torch.zeros(TISSUES, 3)
+        for number, centroid in spine.items():
+            self.centroid_of_tissue[number] = torch.tensor(centroid, dtype=torch.float32)
 
     def random_centre(self, rng) -> np.ndarray:
-        """Centre in mm: vertebrae most, then other bones and enhancing organs, then anywhere."""
+        """Centre in mm: vertebrae most, then pelvis, other bones and enhancing organs, then anywhere."""
         groups = {
             "vertebra": [n for n in self.centres if CLASS_OF_TISSUE[n] == VERTEBRA],
             "bone": [n for n in self.centres if CLASS_OF_TISSUE[n] == OTHER_BONE],
+            "pelvis": [n for n in self.centres if n in PELVIS],
             "enhancing": [n for n in self.centres if n in ENHANCING],
+            "any": [],
         }
-        draw = rng.choice(["vertebra", "bone", "enhancing", "any"], p=[0.5, 0.25, 0.13, 0.12])
-        numbers = groups.get(str(draw))
+        draw = rng.choice(list(groups), p=[0.5, 0.18, 0.18, 0.08, 0.06])
+        numbers = groups[str(draw)] or (groups["vertebra"] if draw == "pelvis" else [])
         if numbers:
             voxels = self.centres[int(rng.choice(numbers))]
             voxel = voxels[rng.integers(len(voxels))].astype(np.float64)

@@ -21,7 +21,7 @@ from tissues import (
 )
 
 T1, T12, L1 = 43, 32, 31
-PELVES = {"verse004": ["M"], "verse010": ["F"]}
+PELVES = {"verse004": ["M", "F"], "verse010": ["F", "M"]}
 LUMBAR_MARGIN_MM = ((200, 40), (150, 60), (130, 130))  # (low, high) along z, y, x
 CERVICAL_MARGIN_MM = ((20, 150), (140, 70), (150, 150))
 RIB_HALF_WIDTH_MM = [60, 80, 95, 105, 112, 118, 122, 125, 126, 125, 120, 110]

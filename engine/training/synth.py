@@ -1,49 +1,26 @@
 """Synthetic CT patches from label maps (SynthSeg's idea, Billot 2023,
 10.1016/j.media.2023.102789, with anatomy-aware intensities).
 
-`sample` returns HU and class numbers on an isotropic 2.5 mm grid, [z, y, x] LPS.
+`sample` returns HU, class numbers and offsets to the own vertebra's centroid on an
+isotropic 2.5 mm grid, [z, y, x] LPS.
 """
 
 import numpy as np
 import torch
 
-from distractors import add_distractors, add_metal
-from fields import grid_mm, noise_field, rotation, smooth, white_noise
+from distractors import add_distractors, add_table
+from fields import noise_field, white_noise
+from geometry import VOXEL_MM, chance, patch_points
+from metal import add_metal
+from network import OFFSET_MM
+from scanner import field_of_view, scan
 from tissues import (
     BRAIN, CANAL, CARTILAGE, CLASS_OF_TISSUE, DISC_TISSUE, ENHANCING, HEART_AND_VESSELS,
     HOLLOW, LIVER_SPLEEN, LUNGS, MUSCLES, OTHER_BONE, TISSUES, TRACHEA, VERTEBRA,
 )
 
-VOXEL_MM = 2.5
 CLASS_TABLE = torch.from_numpy(CLASS_OF_TISSUE.astype(np.int64))
-
-
-def chance(rng, probability):
-    return rng.random() < probability
-
-
-def _wave(rng, height_mm, size):
-    """A sine along the spine with random amplitude, length (mm) and phase."""
-    phase = 2 * np.pi * height_mm / rng.uniform(150, 400) + rng.uniform(0, 2 * np.pi)
-    return rng.uniform(-size, size) * torch.sin(phase)
-
-
-def patch_points(rng, scene, edge):
-    """Deformed, articulated sample points in scene millimetres."""
-    points = grid_mm(edge, VOXEL_MM)
-    height = points[..., 0]
-    scale = rng.uniform(0.8, 1.25) * rng.uniform(0.93, 1.07, 3)
-    if chance(rng, 0.5):
-        scale[2] = -scale[2]
-    moved = points * torch.tensor(scale, dtype=torch.float32) @ rotation(rng, (15, 15, 22)).T
-    if chance(rng, 0.7):
-        twist, shift_y, shift_x = (_wave(rng, height, size) for size in (np.deg2rad(12), 15, 18))
-        y, x = moved[..., 1] + shift_y, moved[..., 2] + shift_x
-        cos, sin = torch.cos(twist), torch.sin(twist)
-        moved = torch.stack([moved[..., 0], x * sin + y * cos, x * cos - y * sin], -1)
-    bend = noise_field(rng, edge, int(rng.choice([4, 6, 8])), 3) * rng.uniform(0, 3.2)
-    centre = torch.tensor(scene.random_centre(rng), dtype=torch.float32)
-    return moved + bend.movedim(0, -1) + centre
+METAL_SHARE = 0.1
 
 
 def tissue_values(rng):
@@ -115,6 +92,8 @@ def synthetic(rng, scene, points, tissue, target, edge):
         clothing = noise_field(rng, edge, 10)[0] > rng.uniform(0.8, 2)
         background = torch.where(clothing, torch.tensor(float(rng.uniform(-700, 200))), background)
     hu = torch.where(air, background, hu)
+    if chance(rng, 0.3):
+        hu = add_table(rng, hu, air, edge, VOXEL_MM)
     hu, target = add_distractors(rng, hu, target, 4.0 if scene.is_bare else 1.5, edge, VOXEL_MM)
     share = (depth_mm / VOXEL_MM + 0.5).clamp(0, 1) * (is_bone | (depth_mm > -VOXEL_MM / 2)).float()
     bone = bone_values(rng, tissue, depth_mm, edge)
@@ -124,58 +103,38 @@ def synthetic(rng, scene, points, tissue, target, edge):
     return hu, target
 
 
-def real(rng, scene, points):
-    """The scene's own image with brightness, contrast and sharpness changed."""
+def real(rng, scene, points, tissue):
+    """The scene's own image in another style: brightness, contrast, marrow and contrast agent changed."""
     hu = scene.linear(scene.image_hu, points)
     _, inside = scene.nearest(scene.tissue, points)
     hu = torch.where(inside, hu, torch.tensor(-1000.0))
+    if chance(rng, 0.5):
+        added = torch.zeros(TISSUES)
+        added[ENHANCING] = float(rng.uniform(-150, 300)) + torch.from_numpy(rng.normal(0, 40, len(ENHANCING))).float()
+        hu = hu + added[tissue] * (hu > -100)
+    if chance(rng, 0.5):
+        bone = torch.isin(CLASS_TABLE[tissue], torch.tensor([VERTEBRA, OTHER_BONE]))
+        hu = torch.where(bone & (hu > 0), hu * rng.uniform(0.55, 1.5), hu)
     soft = (hu > -300).float()
     return hu * rng.uniform(0.85, 1.15) + soft * rng.uniform(-40, 40)
 
 
-def scan(rng, hu, edge, strength=1.0):
-    """Point spread, slice thickness, shading, noise, calibration error."""
-    sigmas = [rng.uniform(0.2, 0.65) * strength] * 3
-    if chance(rng, 0.5):
-        sigmas[0] = rng.uniform(0.35, 1.0) * strength
-    hu = smooth(hu, sigmas)
-    if chance(rng, 0.5):
-        hu = hu * (1 + noise_field(rng, edge, 3)[0] * rng.uniform(0, 0.06))
-    if chance(rng, 0.35):
-        hu = hu + noise_field(rng, edge, int(rng.choice([3, 4, 6])))[0] * rng.uniform(0, 80)
-    noise = white_noise(rng, edge)
-    if chance(rng, 0.6):
-        noise = smooth(noise, [rng.uniform(0.3, 0.9)] * 3)
-        noise = noise / noise.std()
-    hu = hu + noise * (rng.uniform(2, 50) if chance(rng, 0.8) else rng.uniform(50, 130)) * strength
-    return hu * rng.uniform(0.95, 1.05) + rng.uniform(-25, 25)
-
-
-def truncate(rng, hu, target, edge):
-    """Narrow field of view: slabs off one or two sides, or a round field, become padding."""
-    keep = torch.ones_like(target, dtype=torch.bool)
-    if chance(rng, 0.2):
-        for _ in range(rng.integers(1, 3)):
-            axis, depth = int(rng.integers(3)), int(rng.integers(2, edge // 2))
-            start = 0 if chance(rng, 0.5) else edge - depth
-            keep.narrow(axis, start, depth).fill_(False)
-    if chance(rng, 0.06):
-        line = torch.arange(edge) - edge / 2
-        keep &= (line[:, None] ** 2 + line[None] ** 2 < (rng.uniform(0.3, 0.6) * edge) ** 2)[None]
-    return torch.where(keep, hu, torch.tensor(-1000.0)), target * keep
-
-
 def sample(rng, scene, edge=64, real_share=0.5):
-    """One patch: HU [edge]^3 float32 and classes [edge]^3 int64."""
-    points = patch_points(rng, scene, edge)
+    """One patch: HU [edge]^3 float32, classes [edge]^3 int64, offsets [3, edge, edge, edge] in `OFFSET_MM`.
+
+    Offsets mean something in vertebra voxels only.
+    """
+    points, linear = patch_points(rng, scene, edge)
     tissue, inside = scene.nearest(scene.tissue, points)
     tissue = tissue.long() * inside
     target = CLASS_TABLE[tissue]
-    if scene.image_hu is not None and chance(rng, real_share):
-        hu = scan(rng, real(rng, scene, points), edge, strength=0.5)
+    offsets = (scene.centroid_of_tissue[tissue] - points) @ torch.linalg.inv(linear) / OFFSET_MM
+    is_real = scene.image_hu is not None and chance(rng, real_share)
+    if is_real:
+        hu = real(rng, scene, points, tissue)
     else:
         hu, target = synthetic(rng, scene, points, tissue, target, edge)
-        if chance(rng, 0.07):
-            hu = add_metal(rng, hu, target, edge, VOXEL_MM)
-        hu = scan(rng, hu, edge)
-    return truncate(rng, hu, target, edge)
+    if chance(rng, METAL_SHARE):
+        hu = add_metal(rng, scene, points, hu)
+    hu = scan(rng, hu, edge, strength=0.5 if is_real else 1.0)
+    return *field_of_view(rng, hu, target, edge), offsets.movedim(-1, 0)

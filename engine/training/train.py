@@ -1,8 +1,7 @@
 """Trains the compact network on synthetic patches until a wall-clock deadline.
 
 The learning rate follows elapsed time, so the cosine is complete when the
-deadline comes. Patches are made in a worker process; the first part of the
-time uses 48^3 patches, the rest 64^3.
+deadline comes. Patches of several sizes are made in a worker process.
 """
 
 import argparse
@@ -22,15 +21,18 @@ import export
 from network import CompactUNet, normalise
 from scene import Scene
 from synth import CLASS_TABLE, sample
-from tissues import CLASSES
+from tissues import CLASSES, VERTEBRA
 
-GROUPS = {"verse": 0.66, "gl": 0.34}  # shares of what the chest leaves, by the start of a scene's name
+GROUPS = {"verse": 0.70, "gl": 0.30}  # shares of what the chest leaves, by the start of a scene's name
 RESCAN_EVERY = 40  # patches
 FLOOR_SHARE, WARM_STEPS = 0.01, 60
 EMA_DECAY = 0.995
 ENTROPY_SHARE = 0.3
-DICE_WEIGHTS = (0.55, 0.30, 0.15)  # vertebra, other bone, disc
-SMALL_EDGE, LARGE_EDGE = 48, 64
+OFFSET_WEIGHT = 0.2
+DICE_WEIGHTS = (0.50, 0.28, 0.22)  # vertebra, other bone, disc
+EDGES, EDGE_SHARES = (40, 48, 56, 64), (0.25, 0.55, 0.15, 0.05)
+VALIDATION_EDGE = 64
+CLIP_NORM = 1.0
 VALIDATION_SEED = 990_001
 
 
@@ -47,26 +49,24 @@ def load_scenes(folder: Path, chest_share: float, loaded=()):
     return scenes, weights / weights.sum()
 
 
-def make_patches(folder, seed, edge, queue, chest_share, real_share):
-    """Worker: fills the queue with (input, target) for ever.
-
-    `edge` may change while it runs, and scenes added to or taken from the folder are followed.
-    """
+def make_patches(folder, seed, queue, chest_share, real_share):
+    """Worker: fills the queue with (input, classes, offsets) for ever; scenes added to or taken from the folder are followed."""
     torch.set_num_threads(1)
     scenes, weights = load_scenes(folder, chest_share)
     rng = np.random.default_rng(seed)
     for count in itertools.count():
         if count % RESCAN_EVERY == 0:
             scenes, weights = load_scenes(folder, chest_share, scenes)
-        hu, target = sample(rng, scenes[rng.choice(len(scenes), p=weights)], edge.value, real_share)
-        queue.put((normalise(hu).numpy(), target.to(torch.uint8).numpy()))
+        edge = int(rng.choice(EDGES, p=EDGE_SHARES))
+        hu, target, offsets = sample(rng, scenes[rng.choice(len(scenes), p=weights)], edge, real_share)
+        queue.put((normalise(hu).numpy(), target.to(torch.uint8).numpy(), offsets.half().numpy()))
 
 
 def validation_patches(folder, count=12):
     """Fixed synthetic patches (one stream, never trained on) and plain crops of the real chest CT."""
     scenes, _ = load_scenes(folder, chest_share=0.5)
     rng = np.random.default_rng(VALIDATION_SEED)
-    synthetic = [sample(rng, scenes[i % len(scenes)], LARGE_EDGE, real_share=0.0) for i in range(count)]
+    synthetic = [sample(rng, scenes[i % len(scenes)], VALIDATION_EDGE, real_share=0.0)[:2] for i in range(count)]
     chest = next(s for s in scenes if s.image_hu is not None)
     crops = [_plain_crop(chest, share) for share in np.linspace(0.1, 0.9, 5)]
     return {"synthetic": synthetic, "real_chest": crops}
@@ -76,11 +76,20 @@ def _plain_crop(scene, share):
     """An undeformed crop centred on a vertebra at `share` of the way along the spine."""
     spine = np.stack([scene.centres[n].mean(0) for n in sorted(scene.centres) if 27 <= n <= 50])
     centre = torch.tensor(spine[int(share * (len(spine) - 1))] * scene.spacing_mm, dtype=torch.float32)
-    line = (torch.arange(LARGE_EDGE).float() - (LARGE_EDGE - 1) / 2) * 2.5
+    line = (torch.arange(VALIDATION_EDGE).float() - (VALIDATION_EDGE - 1) / 2) * 2.5
     points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1) + centre
     tissue, inside = scene.nearest(scene.tissue, points)
     hu = torch.where(inside, scene.linear(scene.image_hu, points), torch.tensor(-1000.0))
     return hu, CLASS_TABLE[tissue.long() * inside]
+
+
+def offset_loss(guess, target, offsets):
+    """Mean distance between offsets in vertebra voxels, in `OFFSET_MM`."""
+    inside = target == VERTEBRA
+    if not inside.any():
+        return guess.sum() * 0
+    away = (guess - offsets).movedim(1, -1)[inside]
+    return torch.sqrt((away**2).sum(-1) + 1e-4).mean()
 
 
 def loss_of(logits, target):
@@ -133,6 +142,9 @@ class Run:
         self.earlier_minutes = 0.0
         self.step, self.start, self.deadline = 0, time.time(), _deadline(options)
         checkpoint = options.out / "last.pt"
+        if options.start:
+            self.network.load_state_dict(torch.load(options.start, weights_only=True), strict=False)
+            self.ema = {k: v.clone() for k, v in self.network.state_dict().items()}
         if options.resume and checkpoint.exists():
             saved = torch.load(checkpoint, weights_only=True)
             self.network.load_state_dict(saved["network"])
@@ -146,21 +158,24 @@ class Run:
     def share(self):
         return (time.time() - self.start) / (self.deadline - self.start)
 
-    def train_on(self, values, target):
+    def train_on(self, values, target, offsets):
         rate = learning_rate(self.options.peak_rate, self.share, self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         x = torch.from_numpy(values)[None, None].contiguous(memory_format=torch.channels_last_3d)
-        loss = loss_of(self.network(x), torch.from_numpy(target).long()[None])
+        logits, pointed = self.network.both(x)
+        target = torch.from_numpy(target).long()[None]
+        loss = loss_of(logits, target)
+        away = offset_loss(pointed, target, torch.from_numpy(offsets).float()[None])
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        (loss + OFFSET_WEIGHT * away).backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         self.optimiser.step()
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         for key, value in self.network.state_dict().items():
             self.ema[key].lerp_(value, 1 - decay)
         self.step += 1
-        return float(loss.detach())
+        return float(loss.detach()), float(away.detach())
 
     def facts(self):
         return {
@@ -215,25 +230,25 @@ def train(options):
     run = Run(options)
     patches = validation_patches(options.scenes)
     context = mp.get_context("spawn")
-    queue, edge = context.Queue(maxsize=6), context.Value("i", SMALL_EDGE)
+    queue = context.Queue(maxsize=6)
     seed = options.seed + 7919 * run.step
-    worker = context.Process(target=make_patches, args=(options.scenes, seed, edge, queue, options.chest_share, options.real_share), daemon=True)
+    worker = context.Process(target=make_patches, args=(options.scenes, seed, queue, options.chest_share, options.real_share), daemon=True)
     worker.start()
     log = open(options.out / "log.jsonl", "a", buffering=1)
     recent, next_check, waited, worked = [], time.time() + 60 * options.check_minutes, 0.0, 0.0
     stop = _StopSignal()
     while run.share < 1 and not stop.received:
-        edge.value = SMALL_EDGE if run.share < options.small_share else LARGE_EDGE
         begin = time.time()
-        values, target = queue.get()
+        patch = queue.get()
         arrived = time.time()
-        recent.append(run.train_on(values, target))
+        recent.append(run.train_on(*patch))
         waited, worked = waited + arrived - begin, worked + time.time() - arrived
         if run.step == 300:
             run.save()
         if run.step % 25 == 0:
             seconds = {"wait_s": round(waited / 25, 2), "step_s": round(worked / 25, 2)}
-            log.write(json.dumps({"step": run.step, "share": run.share, "loss": float(np.mean(recent)), **seconds}) + "\n")
+            loss, away = np.mean(recent, 0).round(4).tolist()
+            log.write(json.dumps({"step": run.step, "share": run.share, "loss": loss, "offset_loss": away, **seconds}) + "\n")
             recent, waited, worked = [], 0.0, 0.0
         if time.time() > next_check:
             run.save()
@@ -255,7 +270,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, help="length of the run")
     parser.add_argument("--deadline", help="HH:MM UTC today, instead of --minutes")
-    parser.add_argument("--small-share", type=float, default=0.35, help="share of the time on 48^3 patches")
+    parser.add_argument("--start", type=Path, help="state dict to start from, as written by fold.py")
     parser.add_argument("--check-minutes", type=float, default=8.0)
     parser.add_argument("--peak-rate", type=float, default=1.5e-3)
     parser.add_argument("--chest-share", type=float, default=0.36, help="share of patches from the chest CT")

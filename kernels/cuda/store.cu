@@ -1,12 +1,11 @@
-// The way out: blocks to planar f32, with softmax if asked, and to labels.
+// The way out: blocks to planar f32, with softmax if asked. Labels of planar
+// values: `argmax_planar` in `volume_sliding.cu`.
 #include "blocks.cuh"
 
 // Mirrored in `src/cuda/parameters.rs`.
 struct StoreParameters {
-    View view;              // input; or
-    const float* planar_in; // [channel][voxel] (labels only), or null
-    float* planar_out;      // [channel][voxel] (store, softmax)
-    uint8_t* labels;        // [voxel] (labels)
+    View view;         // input
+    float* planar_out; // [channel][voxel]
     uint64_t voxels;
     int channels;
     int activation;
@@ -55,24 +54,3 @@ KERNEL(256, 4) store_softmax(const StoreParameters p) {
     }
 }
 REGISTER_KERNEL(store_softmax, 256);
-
-// The channel with the largest value, the first of equals: softmax changes
-// no order, so labels need no probabilities.
-KERNEL(256, 4) labels_from_logits(const StoreParameters p) {
-    const size_t voxel = size_t(blockIdx.x) * 256 + threadIdx.x;
-    if (voxel >= p.voxels) return;
-    float largest = 0.f;
-    int label = 0;
-    for (int first = 0; first < p.channels; first += 8) {
-        float values[8];
-        if (p.planar_in == nullptr) load_8(p.view, voxel, first, values);
-        for (int i = 0; i < 8 && first + i < p.channels; i++) {
-            const float logit = p.planar_in == nullptr ? values[i] : p.planar_in[(first + i) * p.voxels + voxel];
-            if (first + i > 0 && !(logit > largest)) continue;
-            largest = logit;
-            label = first + i;
-        }
-    }
-    p.labels[voxel] = uint8_t(label);
-}
-REGISTER_KERNEL(labels_from_logits, 256);

@@ -1,11 +1,12 @@
 // How an iso-surface crosses one cell, for each of the 256 corner patterns.
 //
 // Marching cubes: Lorensen and Cline, SIGGRAPH 1987, doi:10.1145/37401.37422.
-// The table is derived, not typed in, by the rules of the engine's surface
-// extraction: on every face the crossings are joined by one rule that both
-// cells of the face share (inside corners are kept apart), and a polygon is
-// cut into a fan from a corner whose diagonals lie on no face. That makes
-// every surface closed. `tests/cuda_volume` derives it again and compares.
+// The table is derived, not typed in, by `src/cell_table.rs`, which the
+// engine's surface extraction uses as well: on every face the crossings are
+// joined by one rule that both cells of the face share (inside corners are
+// kept apart), and a polygon is cut into a fan from a corner whose diagonals
+// lie on no face. That makes every surface closed. `tests/cuda_volume`
+// compares.
 //
 // Corner c of a cell is at (c & 1, c >> 1 & 1, c >> 2 & 1); bit c of the
 // pattern is set when it is inside. Edges 0-3 run along x, 4-7 along y, 8-11

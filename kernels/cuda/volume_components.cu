@@ -190,4 +190,21 @@ KERNEL(256, 4) mask_of_part(const PartMaskParameters p) {
 }
 REGISTER_KERNEL(mask_of_part, 256);
 
+struct ClearSmallPartsParameters {
+    const uint32_t* __restrict__ parts;
+    const uint32_t* __restrict__ sizes;
+    uint8_t* __restrict__ labels;
+    uint32_t voxels;
+    uint32_t smallest;
+};
+
+// Makes the voxels of parts with fewer than `smallest` voxels background.
+KERNEL(256, 4) clear_small_parts(const ClearSmallPartsParameters p) {
+    const uint32_t voxel = blockIdx.x * 256 + threadIdx.x;
+    if (voxel >= p.voxels) return;
+    const uint32_t part = p.parts[voxel];
+    if (part != 0 && p.sizes[part - 1] < p.smallest) p.labels[voxel] = 0;
+}
+REGISTER_KERNEL(clear_small_parts, 256);
+
 } // namespace volume_components

@@ -59,15 +59,15 @@ constexpr uint32_t BOX_VOXELS = 256 * 64;
 
 struct LabelBoxesParameters {
     const uint8_t* __restrict__ labels;
-    uint32_t* __restrict__ boxes; // per label: lowest z, y, x, highest z, y, x
+    uint32_t* __restrict__ boxes; // per label: lowest z, y, x as 2^32 - 1 - index, highest z, y, x
     uint32_t depth, height, width;
 };
 
-// The box of every label but 0. `boxes` start as 2^32 - 1 and 0. Smallest and
-// largest do not depend on the order of the threads.
+// The box of every label but 0. `boxes` start as zeros, so everything is a
+// largest value, which does not depend on the order of the threads.
 KERNEL(256, 4) label_boxes(const LabelBoxesParameters p) {
     SHARED_ARRAY(uint32_t, boxes, 256 * 6);
-    for (uint32_t i = 0; i < 6; i++) boxes[threadIdx.x * 6 + i] = i < 3 ? 0xffffffffu : 0u;
+    for (uint32_t i = 0; i < 6; i++) boxes[threadIdx.x * 6 + i] = 0;
     __syncthreads();
     const uint32_t voxels = p.depth * p.height * p.width;
     for (uint32_t turn = 0; turn < BOX_VOXELS / 256; turn++) {
@@ -80,17 +80,14 @@ KERNEL(256, 4) label_boxes(const LabelBoxesParameters p) {
         if (label == 0 || !(starts || ends)) continue;
         const uint32_t at[3] = {voxel / p.width / p.height, voxel / p.width % p.height, x};
         for (uint32_t axis = 0; axis < 3; axis++) {
-            atomicMin(boxes + label * 6 + axis, at[axis]);
+            atomicMax(boxes + label * 6 + axis, 0xffffffffu - at[axis]);
             atomicMax(boxes + label * 6 + 3 + axis, at[axis]);
         }
     }
     __syncthreads();
     const uint32_t* const box = boxes + threadIdx.x * 6;
-    if (box[0] == 0xffffffffu) return; // no such label here
-    for (uint32_t axis = 0; axis < 3; axis++) {
-        atomicMin(p.boxes + threadIdx.x * 6 + axis, box[axis]);
-        atomicMax(p.boxes + threadIdx.x * 6 + 3 + axis, box[3 + axis]);
-    }
+    if (box[0] == 0) return; // no such label here
+    for (uint32_t i = 0; i < 6; i++) atomicMax(p.boxes + threadIdx.x * 6 + i, box[i]);
 }
 REGISTER_KERNEL(label_boxes, 256);
 

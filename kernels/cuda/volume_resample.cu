@@ -2,7 +2,7 @@
 // integers are voxel centres, half a voxel beyond the outermost centres the
 // border value holds, further out `outside`.
 //
-// For grids with parallel axes the host computes where each destination index
+// For grids with parallel axes (kernels without `oblique`) the host computes where each destination index
 // falls on each axis (`AxisSample`), in f64 and by the CPU's own rule, so both
 // devices read the same voxels with the same weights and no f64 is needed
 // here. Oblique grids are located in f64 per voxel.
@@ -72,6 +72,36 @@ DEVICE double source_coordinate(const IndexAffine& affine, int axis, uint32_t x,
     return row[0] * double(x) + (row[1] * double(y) + (row[2] * double(z) + row[3]));
 }
 
+// A destination voxel.
+struct Destination {
+    uint32_t x, y, z;
+};
+
+// That of this thread: one thread a voxel, x fastest.
+DEVICE Destination destination(uint32_t index, uint32_t height, uint32_t width) {
+    return {index % width, index / width % height, index / width / height};
+}
+
+// The three places of a destination voxel for any affine.
+struct Places {
+    AxisSample x, y, z;
+};
+
+DEVICE Places locate_all(const IndexAffine& affine, const Destination& at, uint32_t depth, uint32_t height,
+                         uint32_t width) {
+    return {locate(source_coordinate(affine, 0, at.x, at.y, at.z), int(width)),
+            locate(source_coordinate(affine, 1, at.x, at.y, at.z), int(height)),
+            locate(source_coordinate(affine, 2, at.x, at.y, at.z), int(depth))};
+}
+
+DEVICE bool is_inside(const Places& at) { return at.x.lower >= 0 && at.y.lower >= 0 && at.z.lower >= 0; }
+
+// The linear sample, or `outside`, as the network sees it.
+DEVICE float windowed_sample(const float* __restrict__ source, uint32_t height, uint32_t width, const Places& at,
+                             float outside, const Window& window) {
+    return apply_window(is_inside(at) ? blend_voxels(source, width, height, at.x, at.y, at.z) : outside, window);
+}
+
 struct ResampleLinearParameters {
     const float* __restrict__ source;
     const AxisSample* __restrict__ places;
@@ -90,38 +120,11 @@ struct ResampleLinearParameters {
 KERNEL(256, 4) resample_linear(const ResampleLinearParameters p) {
     const uint32_t index = blockIdx.x * 256 + threadIdx.x;
     if (index >= p.depth * p.height * p.width) return;
-    const AxisSample x = p.places[index % p.width], y = p.places[p.width + index / p.width % p.height],
-                     z = p.places[p.width + p.height + index / p.width / p.height];
-    const bool is_inside = x.lower >= 0 && y.lower >= 0 && z.lower >= 0;
-    const float value = is_inside ? blend_voxels(p.source, p.source_width, p.source_height, x, y, z) : p.outside;
-    p.result[index] = apply_window(value, p.window);
+    const Destination to = destination(index, p.height, p.width);
+    const Places at = {p.places[to.x], p.places[p.width + to.y], p.places[p.width + p.height + to.z]};
+    p.result[index] = windowed_sample(p.source, p.source_height, p.source_width, at, p.outside, p.window);
 }
 REGISTER_KERNEL(resample_linear, 256);
-
-struct ResampleLinearHalfParameters {
-    const float* __restrict__ source;
-    const AxisSample* __restrict__ places;
-    uint16_t* __restrict__ result;
-    uint32_t source_height;
-    uint32_t source_width;
-    uint32_t depth;
-    uint32_t height;
-    uint32_t width;
-    float outside;
-    Window window;
-};
-
-// The same to fp16, for a network that reads half precision.
-KERNEL(256, 4) resample_linear_half(const ResampleLinearHalfParameters p) {
-    const uint32_t index = blockIdx.x * 256 + threadIdx.x;
-    if (index >= p.depth * p.height * p.width) return;
-    const AxisSample x = p.places[index % p.width], y = p.places[p.width + index / p.width % p.height],
-                     z = p.places[p.width + p.height + index / p.width / p.height];
-    const bool is_inside = x.lower >= 0 && y.lower >= 0 && z.lower >= 0;
-    const float value = is_inside ? blend_voxels(p.source, p.source_width, p.source_height, x, y, z) : p.outside;
-    p.result[index] = float_to_half(apply_window(value, p.window));
-}
-REGISTER_KERNEL(resample_linear_half, 256);
 
 struct ResampleLinearObliqueParameters {
     const float* __restrict__ source;
@@ -141,17 +144,42 @@ struct ResampleLinearObliqueParameters {
 KERNEL(256, 3) resample_linear_oblique(const ResampleLinearObliqueParameters p) {
     const uint32_t index = blockIdx.x * 256 + threadIdx.x;
     if (index >= p.depth * p.height * p.width) return;
-    const uint32_t i = index % p.width, j = index / p.width % p.height, k = index / p.width / p.height;
-    const AxisSample x = locate(source_coordinate(p.source_from_result, 0, i, j, k), int(p.source_width));
-    const AxisSample y = locate(source_coordinate(p.source_from_result, 1, i, j, k), int(p.source_height));
-    const AxisSample z = locate(source_coordinate(p.source_from_result, 2, i, j, k), int(p.source_depth));
-    const bool is_inside = x.lower >= 0 && y.lower >= 0 && z.lower >= 0;
-    const float value = is_inside ? blend_voxels(p.source, p.source_width, p.source_height, x, y, z) : p.outside;
-    p.result[index] = apply_window(value, p.window);
+    const Places at = locate_all(p.source_from_result, destination(index, p.height, p.width), p.source_depth,
+                                 p.source_height, p.source_width);
+    p.result[index] = windowed_sample(p.source, p.source_height, p.source_width, at, p.outside, p.window);
 }
 REGISTER_KERNEL(resample_linear_oblique, 256);
 
-struct ResampleNearestLabelsParameters {
+// Labels: the voxel whose box holds the point.
+DEVICE uint8_t label_at(const uint8_t* __restrict__ source, uint32_t height, uint32_t width, int x, int y, int z,
+                        uint32_t outside) {
+    const bool is_inside = x >= 0 && y >= 0 && z >= 0;
+    return is_inside ? source[(size_t(z) * height + y) * width + x] : uint8_t(outside);
+}
+
+struct ResampleLabelsParameters {
+    const uint8_t* __restrict__ source;
+    const AxisSample* __restrict__ places; // as of resample_linear
+    uint8_t* __restrict__ result;
+    uint32_t source_height;
+    uint32_t source_width;
+    uint32_t depth;
+    uint32_t height;
+    uint32_t width;
+    uint32_t outside;
+};
+
+KERNEL(256, 4) resample_labels(const ResampleLabelsParameters p) {
+    const uint32_t index = blockIdx.x * 256 + threadIdx.x;
+    if (index >= p.depth * p.height * p.width) return;
+    const Destination to = destination(index, p.height, p.width);
+    const int x = p.places[to.x].nearest, y = p.places[p.width + to.y].nearest,
+              z = p.places[p.width + p.height + to.z].nearest;
+    p.result[index] = label_at(p.source, p.source_height, p.source_width, x, y, z, p.outside);
+}
+REGISTER_KERNEL(resample_labels, 256);
+
+struct ResampleLabelsObliqueParameters {
     const uint8_t* __restrict__ source;
     uint8_t* __restrict__ result;
     IndexAffine source_from_result;
@@ -164,18 +192,15 @@ struct ResampleNearestLabelsParameters {
     uint32_t outside;
 };
 
-// Labels: the voxel whose box holds the point.
-KERNEL(256, 4) resample_nearest_labels(const ResampleNearestLabelsParameters p) {
+KERNEL(256, 4) resample_labels_oblique(const ResampleLabelsObliqueParameters p) {
     const uint32_t index = blockIdx.x * 256 + threadIdx.x;
     if (index >= p.depth * p.height * p.width) return;
-    const uint32_t i = index % p.width, j = index / p.width % p.height, k = index / p.width / p.height;
-    const int x = locate(source_coordinate(p.source_from_result, 0, i, j, k), int(p.source_width)).nearest;
-    const int y = locate(source_coordinate(p.source_from_result, 1, i, j, k), int(p.source_height)).nearest;
-    const int z = locate(source_coordinate(p.source_from_result, 2, i, j, k), int(p.source_depth)).nearest;
-    const bool is_inside = x >= 0 && y >= 0 && z >= 0;
-    p.result[index] = is_inside ? p.source[(size_t(z) * p.source_height + y) * p.source_width + x] : uint8_t(p.outside);
+    const Places at = locate_all(p.source_from_result, destination(index, p.height, p.width), p.source_depth,
+                                 p.source_height, p.source_width);
+    p.result[index] = label_at(p.source, p.source_height, p.source_width, at.x.nearest, at.y.nearest, at.z.nearest,
+                               p.outside);
 }
-REGISTER_KERNEL(resample_nearest_labels, 256);
+REGISTER_KERNEL(resample_labels_oblique, 256);
 
 struct ConvertStoredHuParameters {
     const int16_t* __restrict__ stored;

@@ -35,12 +35,14 @@ struct SlidingCutParameters {
     const float* __restrict__ hu;
     float* __restrict__ window;
     uint32_t* __restrict__ found;
+    uint32_t* __restrict__ broken;
     Placement place;
     Preparation prepare;
 };
 
 // Cuts a window out of the HU volume (padding outside) and scales it for the
-// network; sets `found[0]` when a voxel lies above the threshold.
+// network; sets `found[0]` when a voxel lies above the threshold, and
+// `broken[0]` when one is NaN.
 KERNEL(256, 4) sliding_cut(const SlidingCutParameters p) {
     const uint32_t index = blockIdx.x * 256 + threadIdx.x;
     float value = p.prepare.padding;
@@ -49,6 +51,7 @@ KERNEL(256, 4) sliding_cut(const SlidingCutParameters p) {
     if (is_in_window && volume_index(p.place, index, voxel)) value = p.hu[voxel];
     const bool is_above = is_in_window && value > p.prepare.threshold;
     if (__syncthreads_or(is_above) && threadIdx.x == 0) atomicOr(p.found, 1u);
+    if (is_in_window && value != value) atomicOr(p.broken, 1u);
     if (!is_in_window) return;
     value = value < p.prepare.low ? p.prepare.low : value;
     value = value > p.prepare.high ? p.prepare.high : value;
@@ -56,51 +59,33 @@ KERNEL(256, 4) sliding_cut(const SlidingCutParameters p) {
 }
 REGISTER_KERNEL(sliding_cut, 256);
 
-struct SlidingBlendSoftmaxParameters {
-    const float* __restrict__ logits;
+struct SlidingBlendParameters {
+    const float* __restrict__ values; // of the window, `classes` times its voxels
     const float* __restrict__ weights;
+    const uint32_t* __restrict__ found; // 0: nothing above the threshold, all of class 0
     float* __restrict__ sums;
     float* __restrict__ total;
     Placement place;
     uint32_t classes;
 };
 
-// Adds weight * softmax(logits) of a window to `sums`, and the weight to
-// `total`. The largest logit is subtracted first, so nothing overflows.
-KERNEL(256, 4) sliding_blend_softmax(const SlidingBlendSoftmaxParameters p) {
+// Adds weight * values of a window to `sums`, and the weight to `total`. The
+// values of a window without bone are not read, so that its result is the one
+// the processor gives without running the network.
+KERNEL(256, 4) sliding_blend(const SlidingBlendParameters p) {
     const uint32_t index = blockIdx.x * 256 + threadIdx.x, count = patch_voxels(p.place);
     uint32_t voxel;
     if (index >= count || !volume_index(p.place, index, voxel)) return;
-    float largest = -INFINITY;
-    for (uint32_t c = 0; c < p.classes; c++) largest = fmaxf(largest, p.logits[size_t(c) * count + index]);
-    float sum = 0.0f;
-    for (uint32_t c = 0; c < p.classes; c++) sum += expf(p.logits[size_t(c) * count + index] - largest);
     const float weight = p.weights[index];
     const size_t voxels = size_t(p.place.depth) * p.place.height * p.place.width;
-    for (uint32_t c = 0; c < p.classes; c++) {
-        const float probability = expf(p.logits[size_t(c) * count + index] - largest) / sum;
-        p.sums[c * voxels + voxel] += weight * probability;
-    }
     p.total[voxel] += weight;
+    if (p.found[0] == 0) {
+        p.sums[voxel] += weight;
+        return;
+    }
+    for (uint32_t c = 0; c < p.classes; c++) p.sums[c * voxels + voxel] += weight * p.values[size_t(c) * count + index];
 }
-REGISTER_KERNEL(sliding_blend_softmax, 256);
-
-struct SlidingBlendBackgroundParameters {
-    const float* __restrict__ weights;
-    float* __restrict__ sums;
-    float* __restrict__ total;
-    Placement place;
-};
-
-// A window that was not worth a network: all of class 0.
-KERNEL(256, 4) sliding_blend_background(const SlidingBlendBackgroundParameters p) {
-    const uint32_t index = blockIdx.x * 256 + threadIdx.x;
-    uint32_t voxel;
-    if (index >= patch_voxels(p.place) || !volume_index(p.place, index, voxel)) return;
-    p.sums[voxel] += p.weights[index];
-    p.total[voxel] += p.weights[index];
-}
-REGISTER_KERNEL(sliding_blend_background, 256);
+REGISTER_KERNEL(sliding_blend, 256);
 
 struct SlidingNormalizeParameters {
     float* __restrict__ sums;

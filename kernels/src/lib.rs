@@ -21,8 +21,11 @@
 //! | [`roofline`] | what this processor can do at most | `spinenav bench segment` |
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
+//! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
+//! | [`point_to_plane`] | sums over the points of a registration | `engine::register` |
 
 pub mod architectures;
+pub mod cell_table;
 pub mod components;
 pub mod cpu;
 pub mod cuda;
@@ -36,6 +39,7 @@ pub mod graph;
 mod grid;
 mod half_precision;
 pub mod morphology;
+pub mod point_to_plane;
 pub mod program;
 pub mod resample;
 pub mod roofline;

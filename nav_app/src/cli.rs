@@ -41,7 +41,7 @@ pub enum Command {
     Segment(SegmentArguments),
     /// Register points touched on the patient to a bone surface.
     #[command(
-        after_help = "Examples:\n  spinenav register --target case/L3.stl --points touched.txt\n  spinenav register --target case/labels.nii.gz --points touched.txt --initial guess.txt --json"
+        after_help = "Examples:\n  spinenav register --target case/L3.stl --points touched.txt\n  spinenav register --target case/labels.nii.gz --points touched.txt --initial guess.txt --json\n  spinenav register --target case/labels.nii.gz --points touched.txt --method whole-spine --residuals bone.ply\n  spinenav register --target before.nii.gz --other during.nii.gz\n  spinenav register --landmarks pairs.txt"
     )]
     Register(RegisterArguments),
     /// Register simulated patients many times before the operation: how wrong
@@ -118,24 +118,64 @@ pub struct SegmentArguments {
     pub truth: Option<PathBuf>,
 }
 
+/// How touched points find their place on the bone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SurfaceMethod {
+    /// One rigid bone, near the first guess (45 degrees, 25 mm).
+    Surface,
+    /// One rigid bone, at whatever level of the spine.
+    WholeSpine,
+    /// Every vertebra by itself, held by its neighbours; needs a label map.
+    Articulated,
+    /// A few new points after the reference was bumped; --initial is the pose before.
+    AfterBump,
+}
+
 /// Options of `register`.
 #[derive(Debug, Args)]
 pub struct RegisterArguments {
     /// Bone: an STL in CT coordinates (LPS mm) or a label map (.nii, .nii.gz).
-    #[arg(long, required_unless_present = "landmarks")]
+    #[arg(long)]
     pub target: Option<PathBuf>,
     /// Points touched on the patient, `x y z` a line, mm in the patient reference.
-    #[arg(long, required_unless_present = "landmarks")]
+    #[arg(long)]
     pub points: Option<PathBuf>,
-    /// Landmark pairs, `x y z  x y z` a line: patient, then CT.
+    /// The bone in another CT, as --target: its place instead of the patient's.
+    #[arg(long)]
+    pub other: Option<PathBuf>,
+    /// Landmark pairs, `x y z  x y z` a line: patient, then CT; alone, or beside --points.
     #[arg(long)]
     pub landmarks: Option<PathBuf>,
+    /// The landmarks were touched in another order than they were marked.
+    #[arg(long, requires = "landmarks", conflicts_with = "points")]
+    pub unordered: bool,
+    /// How the points find their place.
+    #[arg(long, value_enum, default_value = "surface")]
+    pub method: SurfaceMethod,
     /// First guess of patient_from_ct: 16 numbers, row by row.
     #[arg(long)]
     pub initial: Option<PathBuf>,
+    /// Landmark pairs that take no part and must agree.
+    #[arg(long)]
+    pub check: Option<PathBuf>,
+    /// How exactly those can be touched, mm.
+    #[arg(long, default_value_t = 1.0)]
+    pub touch_mm: f64,
+    /// Write the bone as a .ply coloured by the points' distance from it (1 mm: red above, blue below).
+    #[arg(long, value_name = "FILE.ply")]
+    pub residuals: Option<PathBuf>,
     /// True patient_from_ct, to report the true error.
     #[arg(long)]
     pub truth: Option<PathBuf>,
+}
+
+/// Files other programs open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One binary STL a vertebra, LPS mm.
+    Stl,
+    /// The label map as .nii.gz.
+    Nifti,
 }
 
 /// Options of `rehearse`.
@@ -149,15 +189,6 @@ pub struct RehearseArguments {
     /// Write one HTML file with plots.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
-}
-
-/// Files other programs open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// One binary STL a vertebra, LPS mm.
-    Stl,
-    /// The label map as .nii.gz.
-    Nifti,
 }
 
 /// Options of `export`.

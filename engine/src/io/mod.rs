@@ -14,6 +14,7 @@ mod hounsfield;
 mod limits;
 pub mod nifti;
 pub mod numbers;
+pub mod ply;
 pub mod stl;
 mod warning;
 

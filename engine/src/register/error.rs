@@ -33,6 +33,34 @@ pub enum RegisterError {
         /// RMS extent across it, mm.
         width_mm: f64,
     },
+    /// All points lie in a plane.
+    #[error(
+        "the points lie in a plane ({thickness_mm:.2} mm thick) and would slide along it; touch faces that look another way, such as the side of a spinous process"
+    )]
+    Coplanar {
+        /// RMS extent across the plane, mm.
+        thickness_mm: f64,
+    },
+    /// The points are too close together or too far apart to be millimetres.
+    #[error(
+        "the points spread over {spread_mm:.3} mm (RMS), no vertebra does; positions have to be in millimetres, were they metres?"
+    )]
+    Units {
+        /// RMS distance from their centre, mm.
+        spread_mm: f64,
+    },
+    /// Most points are copies of each other.
+    #[error(
+        "{found} points were touched but only {distinct} of them differ, at least {needed} are needed; keep the pointer moving"
+    )]
+    Duplicates {
+        /// Points given.
+        found: usize,
+        /// Points that differ.
+        distinct: usize,
+        /// Points needed.
+        needed: usize,
+    },
     /// The first guess is NaN or infinite.
     #[error("the first guess of the pose is not finite; start again from landmarks")]
     InitialNotFinite,
@@ -45,6 +73,20 @@ pub enum RegisterError {
         capture_mm: f64,
         /// Capture range searched, degrees.
         capture_deg: f64,
+    },
+    /// More landmarks than can be tried in any order.
+    #[error("{found} landmarks are too many to find their order, at most {most} can be; touch them in order instead")]
+    TooManyLandmarks {
+        /// Landmarks given.
+        found: usize,
+        /// Most that can be given.
+        most: usize,
+    },
+    /// The touched landmarks fit the marked ones in no order.
+    #[error("the {touched} touched landmarks fit the marked ones in no order; check that they are the same landmarks")]
+    NoOrder {
+        /// Landmarks touched.
+        touched: usize,
     },
     /// A surface comes without a normal or a level for each of its points.
     #[error("the bone surface has {points} points but {normals} normals and {levels} levels; make it again")]

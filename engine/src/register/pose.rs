@@ -2,6 +2,7 @@
 
 use geom::nalgebra::{UnitQuaternion, Vector3};
 use geom::{Ct, Patient, Transform};
+use kernels::point_to_plane::Placement;
 
 use super::source::Source;
 use super::target::Target;
@@ -38,9 +39,9 @@ impl Pose {
         (self.centre - other.centre).norm().hypot(self.rotation.angle_to(&other.rotation) * radius_mm)
     }
 
-    /// Row-major rotation and centre for the per-point work.
-    pub fn to_f32(self) -> ([f32; 9], [f32; 3]) {
+    /// For the per-point work.
+    pub fn placement(self) -> Placement {
         let r = self.rotation.to_rotation_matrix().into_inner().cast::<f32>();
-        (std::array::from_fn(|i| r[(i / 3, i % 3)]), self.centre.cast::<f32>().into())
+        Placement { rotation: std::array::from_fn(|i| r[(i / 3, i % 3)]), centre: self.centre.cast::<f32>().into() }
     }
 }

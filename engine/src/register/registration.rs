@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use geom::nalgebra::Matrix6;
-use geom::{Ct, Patient, Point, PoseCovariance, Transform};
+use geom::{Ct, Patient, PoseCovariance, Transform};
 
 use super::verdict::{Reason, Verdict};
 
@@ -15,10 +15,14 @@ pub enum Method {
     Surface,
     /// Paired landmarks.
     Landmarks,
+    /// Points swept over the bone and paired landmarks together.
+    Combined,
+    /// The surface of another CT.
+    OtherCt,
 }
 
 /// Where the CT lies on the patient, how well it is known, and whether it may
-/// be used. Only [`super::surface`] and [`super::landmarks`] make one.
+/// be used. Only the functions of [`super`] make one.
 #[derive(Debug, Clone)]
 pub struct Registration {
     patient_from_ct: Transform<Patient, Ct>,
@@ -38,7 +42,29 @@ pub(super) struct Evidence {
     pub iterations: usize,
     pub information: Matrix6<f64>,
     pub covariance: PoseCovariance,
+    pub figures: Figures,
     pub elapsed: Duration,
+}
+
+/// The figures behind a verdict; `None` where a check was not made.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Misfit here over the misfit of the best other pose that the search
+    /// found; 1 is a tie.
+    pub second_best_ratio: Option<f64>,
+    /// Misfit here over the misfit at the best of the vertebrae next to it, and
+    /// how many vertebrae away that is.
+    pub neighbour: Option<(f64, i32)>,
+    /// Disturbed solutions that came back, and those tried.
+    pub returned: Option<(usize, usize)>,
+    /// RMS distance of points that were left out of the solution, mm.
+    pub held_out_mm: Option<f64>,
+    /// Share of the touchable surface of the touched levels that has a touched
+    /// point nearby, 0 to 1.
+    pub coverage: Option<f64>,
+    /// Largest distance of a landmark that was checked, mm.
+    pub landmark_mm: Option<f64>,
 }
 
 impl Registration {
@@ -51,6 +77,19 @@ impl Registration {
         let verdict = findings.iter().map(|f| f.0).max().unwrap_or(Verdict::Accept);
         let reasons = findings.into_iter().map(|f| f.1).collect();
         Self { patient_from_ct, verdict, reasons, evidence }
+    }
+
+    /// Adds a finding; the verdict can only get worse.
+    pub(super) fn with_finding(mut self, finding: Option<(Verdict, Reason)>) -> Self {
+        if let Some((verdict, reason)) = finding {
+            self.verdict = self.verdict.max(verdict);
+            self.reasons.push(reason);
+        }
+        self
+    }
+
+    pub(super) const fn figures_mut(&mut self) -> &mut Figures {
+        &mut self.evidence.figures
     }
 
     /// The pose: maps CT points to the patient reference.
@@ -130,13 +169,10 @@ impl Registration {
         &self.evidence.covariance
     }
 
-    /// Predicted RMS error (TRE) where `target` is shown, mm.
-    ///
-    /// From the residuals and the geometry of the touched points: it knows
-    /// noise and lever arms, not a moved reference or a wrong level.
+    /// The figures behind the verdict.
     #[must_use]
-    pub fn predicted_tre_mm(&self, target: Point<Patient>) -> f64 {
-        self.evidence.covariance.rms_at_point_mm(target)
+    pub const fn figures(&self) -> &Figures {
+        &self.evidence.figures
     }
 
     /// How long it took.

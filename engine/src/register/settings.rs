@@ -15,25 +15,36 @@ pub struct MultiStart {
     pub subset: usize,
     /// Distinct poses kept for a closer look. Default 6.
     pub keep: usize,
+    /// Starts of the second, wider search, made when the result of the first
+    /// is not convincing. Default 1024: found all of 360 cases displaced by 45
+    /// deg and 25 mm. 0 for none.
+    pub wide_starts: usize,
+    /// Angle of the wider search, degrees. Default 46.
+    pub wide_deg: f64,
+    /// Distance of the wider search, mm. Default 26.
+    pub wide_mm: f64,
 }
 
 impl Default for MultiStart {
     fn default() -> Self {
-        Self { starts: 64, capture_deg: 24.0, capture_mm: 24.0, subset: 100, keep: 6 }
+        Self {
+            starts: 64,
+            capture_deg: 24.0,
+            capture_mm: 24.0,
+            subset: 100,
+            keep: 6,
+            wide_starts: 1024,
+            wide_deg: 46.0,
+            wide_mm: 26.0,
+        }
     }
 }
 
 impl MultiStart {
-    /// The same range with four times the starts and twice the points, for the
-    /// few cases (1 in 70 at 20 deg and 20 mm on the phantom) that slip
-    /// through.
-    pub(super) fn thorough(&self) -> Self {
-        Self {
-            starts: self.starts.saturating_mul(4),
-            subset: self.subset.saturating_mul(2),
-            keep: self.keep.saturating_mul(2),
-            ..*self
-        }
+    /// The wider search; `None` when there is none.
+    pub(super) fn wide(&self) -> Option<Self> {
+        let (capture_deg, capture_mm) = (self.capture_deg.max(self.wide_deg), self.capture_mm.max(self.wide_mm));
+        (self.wide_starts > 0).then_some(Self { starts: self.wide_starts, capture_deg, capture_mm, keep: 10, ..*self })
     }
 }
 
@@ -66,6 +77,9 @@ pub struct Checks {
     pub disturbances: usize,
     /// Size of a disturbance, mm and degrees. Default 4.
     pub disturbance: f64,
+    /// Held-out points may lie this many times further from the bone than the
+    /// others (RMS), and 0.1 mm more; otherwise the result is doubted. Default 1.5.
+    pub max_held_out_ratio: f64,
     /// Points spread less than this (RMS about their centre) are doubted, mm.
     /// Default 8.
     pub min_spread_mm: f64,
@@ -83,6 +97,7 @@ impl Default for Checks {
             max_neighbour_ratio: 0.85,
             disturbances: 6,
             disturbance: 4.0,
+            max_held_out_ratio: 1.5,
             min_spread_mm: 8.0,
         }
     }

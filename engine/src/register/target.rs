@@ -4,7 +4,8 @@ use geom::nalgebra::{Matrix3, Vector3};
 use geom::{Ct, Vector};
 
 use super::error::RegisterError;
-use crate::surface::{NearestGrid, NearestIndex, PointCloud};
+use crate::surface::{IndexError, NearestCells, NearestGrid, PointCloud};
+use kernels::point_to_plane::Site;
 
 /// How a surface is prepared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,7 +16,8 @@ pub struct TargetSettings {
     /// Smallest cosine between normal and approach that is kept. Default -0.1:
     /// six degrees beyond edge-on, for the tilt of the first guess.
     pub min_cosine: f64,
-    /// Cell of the look-up grid, mm. Default 1.5.
+    /// Cell of the look-up grid, mm. Default 2.0: half the memory of 1.5 and
+    /// as many poses found.
     pub cell_mm: f32,
     /// Reach of the look-up grid around the surface, mm. Default 24, the
     /// capture range.
@@ -24,31 +26,31 @@ pub struct TargetSettings {
 
 impl Default for TargetSettings {
     fn default() -> Self {
-        Self { approach: Some(Vector::new(0.0, 1.0, 0.0)), min_cosine: -0.1, cell_mm: 1.5, margin_mm: 24.0 }
+        Self { approach: Some(Vector::new(0.0, 1.0, 0.0)), min_cosine: -0.1, cell_mm: 2.0, margin_mm: 24.0 }
     }
 }
 
-/// A surface point and its unit outward normal, side by side in memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Site {
-    pub point: [f32; 3],
-    pub normal: [f32; 3],
-}
+/// Cell of the exact look-up, mm: about ten points each at the vertex spacing
+/// of a 0.8 mm surface.
+const EXACT_CELL_MM: f32 = 2.0;
 
 /// A bone surface in the CT, indexed once and used for any number of
 /// registrations; may be shared between threads.
 #[derive(Debug)]
 pub struct Target {
+    /// Sorted by cell; the first tag is the index in the surface as given.
     pub(super) sites: Vec<Site>,
     /// Position of each site's level along the spine, 0 lowest; empty when the
     /// levels are not known.
     ranks: Vec<u8>,
     /// Centre of each level, by rank, relative to `origin`.
-    level_centres: Vec<Vector3<f64>>,
+    pub(super) level_centres: Vec<Vector3<f64>>,
+    /// Patches of surface of each level, by rank.
+    patches: Vec<usize>,
     /// Middle of the surface; sites are relative to it, so that `f32` is fine.
     pub(super) origin: Vector3<f64>,
     axis: Vector3<f64>,
-    pub(super) tree: NearestIndex,
+    pub(super) cells: NearestCells,
     pub(super) grid: NearestGrid,
 }
 
@@ -71,27 +73,36 @@ impl Target {
             return Err(RegisterError::UnequalTarget { points, normals, levels: level_count });
         }
         if let Some(index) = cloud.points.iter().position(|p| !p.iter().all(|c| c.is_finite())) {
-            return Err(crate::surface::IndexError::NotFinite { index }.into());
+            return Err(IndexError::NotFinite { index }.into());
         }
         let length = |n: &[f32; 3]| n.iter().map(|c| c * c).sum::<f32>().sqrt();
         if let Some(index) = cloud.normals.iter().position(|n| !(0.9..1.1).contains(&length(n))) {
             return Err(RegisterError::BadNormal { index });
         }
         let kept = settings.approach.map_or_else(|| (0..points).collect(), |a| cloud.facing(a, settings.min_cosine));
+        if kept.is_empty() {
+            return Err(IndexError::Empty.into());
+        }
         let seen = cloud.select(&kept);
         let sum = seen.points.iter().fold(Vector3::zeros(), |s, p| s + Vector3::from(*p).cast::<f64>());
-        let origin = sum / seen.points.len().max(1) as f64;
+        let origin = sum / seen.points.len() as f64;
         let relative = |p: &[f32; 3]| (Vector3::from(*p).cast::<f64>() - origin).cast::<f32>().into();
-        let points: Vec<[f32; 3]> = seen.points.iter().map(relative).collect();
-        let tree = NearestIndex::new(&points)?;
+        let unsorted: Vec<[f32; 3]> = seen.points.iter().map(relative).collect();
+        let (cells, order) = NearestCells::new(&unsorted, EXACT_CELL_MM);
+        let site = |&i: &u32| {
+            let i = i as usize;
+            let (point, normal) = (unsorted[i], seen.normals[i]);
+            Site { point, normal, tag: [kept[i] as u32, 0] }
+        };
+        let sites: Vec<Site> = order.iter().map(site).collect();
+        let points: Vec<[f32; 3]> = sites.iter().map(|s| s.point).collect();
         let grid = NearestGrid::new(&points, settings.cell_mm, settings.margin_mm);
         let axis = principal_axis(&points);
         let seen_levels: Vec<u8> =
-            levels.map_or_else(Vec::new, |l| kept.iter().filter_map(|&i| l.get(i).copied()).collect());
+            levels.map_or_else(Vec::new, |l| sites.iter().filter_map(|s| l.get(s.tag[0] as usize).copied()).collect());
         let (ranks, level_centres) = rank_levels(&points, &seen_levels, axis);
-        let sites =
-            points.iter().zip(&seen.normals).map(|(point, normal)| Site { point: *point, normal: *normal }).collect();
-        Ok(Self { sites, ranks, level_centres, origin, axis, tree, grid })
+        let patches = patches(&points, &ranks);
+        Ok(Self { sites, ranks, level_centres, patches, origin, axis, cells, grid })
     }
 
     /// Number of surface points kept.
@@ -104,6 +115,66 @@ impl Target {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.sites.is_empty()
+    }
+
+    /// The surface point that belongs to `at` (relative to the origin): the
+    /// nearest one, or one near it; `None` beyond the reach of the grid.
+    pub(super) fn find(&self, at: [f32; 3], is_exact: bool) -> Option<&Site> {
+        let near = self.grid.nearest(at)?;
+        let m = self.sites.get(near as usize)?.point;
+        let squared = (at[0] - m[0]).powi(2) + (at[1] - m[1]).powi(2) + (at[2] - m[2]).powi(2);
+        let found = if is_exact { self.cells.nearest(&self.sites, |s| s.point, at, (near, squared)).0 } else { near };
+        self.sites.get(found as usize)
+    }
+
+    /// Places along the spine at which a search may start, relative to the
+    /// origin: the levels and the middles between them, or every 15 mm where
+    /// the levels are not known.
+    pub(super) fn places_along(&self) -> Vec<Vector3<f64>> {
+        let centres = &self.level_centres;
+        if !centres.is_empty() {
+            let between = centres.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0);
+            return centres.iter().copied().chain(between).collect();
+        }
+        let along = |s: &Site| self.axis.dot(&Vector3::from(s.point).cast::<f64>());
+        let mut sorted: Vec<(f64, usize)> = self.sites.iter().map(along).zip(0..).collect();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let place = |run: &[(f64, usize)]| {
+            let sum = run.iter().fold(Vector3::zeros(), |s, r| s + Vector3::from(self.sites[r.1].point).cast::<f64>());
+            sum / run.len() as f64
+        };
+        sorted.chunk_by(|a, b| (a.0 / 15.0).floor() == (b.0 / 15.0).floor()).map(place).collect()
+    }
+
+    /// Share of the patches of the touched levels that have a matched site, 0
+    /// to 1; `None` when nothing matched. A level counts as touched from a
+    /// twentieth of the points on.
+    pub(super) fn coverage(&self, matched: &[usize]) -> Option<f64> {
+        let mut touched: Vec<(u8, [i16; 3])> =
+            matched.iter().filter_map(|&i| Some((self.rank_of(i), patch(&self.sites.get(i)?.point)))).collect();
+        let mut counts = [0usize; 256];
+        touched.iter().for_each(|t| counts[usize::from(t.0)] += 1);
+        touched.retain(|t| counts[usize::from(t.0)] * 20 >= matched.len());
+        touched.sort_unstable();
+        touched.dedup();
+        let is_touched = |rank: usize| counts[rank] > 0 && counts[rank] * 20 >= matched.len();
+        let all: usize = self.patches.iter().enumerate().filter(|(rank, _)| is_touched(*rank)).map(|p| p.1).sum();
+        (all > 0).then(|| touched.len() as f64 / all as f64)
+    }
+
+    /// The level numbers of the surface as given, in order along the spine.
+    pub(super) fn levels_along(&self, levels: &[u8]) -> Vec<u8> {
+        let mut found = vec![None; self.level_centres.len()];
+        for (site, rank) in self.sites.iter().zip(&self.ranks) {
+            if let Some(slot) = found.get_mut(usize::from(*rank)) {
+                *slot = levels.get(site.tag[0] as usize).copied();
+            }
+        }
+        found.into_iter().flatten().collect()
+    }
+
+    fn rank_of(&self, site: usize) -> u8 {
+        self.ranks.get(site).copied().unwrap_or(0)
     }
 
     /// Where a set of matched sites would lie one or two vertebrae further
@@ -136,6 +207,27 @@ impl Target {
         };
         [-2, -1, 1, 2].into_iter().filter_map(shift).collect()
     }
+}
+
+/// Width of a patch of surface that one touched point stands for, mm.
+const PATCH_MM: f32 = 6.0;
+
+fn patch(point: &[f32; 3]) -> [i16; 3] {
+    // Rounding down without a call: places are within metres of the middle.
+    [0, 1, 2].map(|i| ((point[i] + 6e4) * (1.0 / PATCH_MM)) as i16)
+}
+
+/// Number of patches of each rank; all points have rank 0 without levels.
+fn patches(points: &[[f32; 3]], ranks: &[u8]) -> Vec<usize> {
+    let rank = |i: usize| ranks.get(i).copied().unwrap_or(0);
+    let mut all: Vec<(u8, [i16; 3])> = points.iter().enumerate().map(|(i, p)| (rank(i), patch(p))).collect();
+    // Sorted by cell already, so that equal ones mostly follow each other.
+    all.dedup();
+    all.sort_unstable();
+    all.dedup();
+    let mut counts = vec![0; 256];
+    all.iter().for_each(|p| counts[usize::from(p.0)] += 1);
+    counts
 }
 
 fn principal_axis(points: &[[f32; 3]]) -> Vector3<f64> {

@@ -2,13 +2,13 @@
 
 use geom::nalgebra::{Matrix3, Matrix6, Vector3};
 use geom::{Ct, Patient, PoseCovariance, Transform, Vector};
+use kernels::point_to_plane::Placement;
 
-use super::factor::{Correspondence, Exact, Placer, linearize, plane_distance};
-use super::kernel::Kernel;
+use super::anchors::Anchors;
+use super::correspond::Matched;
 use super::pose::Pose;
-use super::solve::{CONTACT_MM, CUTOFF_MM};
+use super::solve::{CONTACT_MM, CUTOFF_MM, FINAL, information, linearize};
 use super::source::Source;
-use super::target::Target;
 
 /// Smallest noise that is believed, mm: 0.05 is the RMS error of the best
 /// optical trackers (Polaris Vega), and what the spacing of the surface points
@@ -17,6 +17,10 @@ const MIN_SIGMA_MM: f64 = 0.05;
 /// Segmentation errors of points nearer than this are taken to move together,
 /// mm: some ten voxels, the width of a process, as a network errs.
 const PATCH_MM: f32 = 10.0;
+/// Errors are this many times larger than residuals and geometry say: outliers
+/// close to the bone pull too. Measured over 10 000 cases on a real spine, 1.03
+/// with 10 % outliers and 1.07 with 30 %.
+const CALIBRATION: f64 = 1.07;
 /// Scales the median absolute value to a standard deviation (Rousseeuw and
 /// Croux 1993, doi:10.1080/01621459.1993.10476408, sec. 1).
 const MAD_TO_SIGMA: f64 = 1.4826;
@@ -24,7 +28,8 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 /// Distances of the points at the final pose.
 #[derive(Debug)]
 pub(super) struct Residuals {
-    /// Signed height above the plane, mm, in the order of the source.
+    /// Signed height above the plane, mm, in the order of the source; infinite
+    /// beyond the reach of the look-up.
     pub heights_mm: Vec<f64>,
     /// Site of each inlier.
     pub matched: Vec<usize>,
@@ -35,29 +40,35 @@ pub(super) struct Residuals {
 }
 
 impl Residuals {
-    pub fn new(target: &Target, source: &Source, pose: &Pose) -> Self {
-        let (lookup, placer) = (Exact(target), Placer::new(pose));
+    pub fn new(found: &Matched<'_>, source: &Source, pose: &Pose) -> Self {
+        let Placement { rotation: r, centre: c } = pose.placement();
         let (mut heights_mm, mut matched) = (Vec::with_capacity(source.offsets.len()), Vec::new());
         let (mut inlying, mut cells) = (Vec::new(), Vec::new());
-        for offset in &source.offsets {
-            let p = placer.place(offset).1;
-            let Some((index, site, squared)) = lookup.site(p) else {
-                heights_mm.push(f64::NAN);
+        for (i, o) in source.offsets.iter().enumerate() {
+            let p: [f32; 3] =
+                std::array::from_fn(|k| r[3 * k] * o[0] + r[3 * k + 1] * o[1] + r[3 * k + 2] * o[2] + c[k]);
+            let Some((index, site)) = found.site_of(i).or_else(|| found.site_near(p)) else {
+                heights_mm.push(f64::INFINITY);
                 continue;
             };
-            let height = f64::from(plane_distance(&p, site));
-            heights_mm.push(height);
-            if height.abs() < f64::from(CUTOFF_MM) && squared <= CONTACT_MM * CONTACT_MM {
+            let d: [f32; 3] = std::array::from_fn(|k| p[k] - site.point[k]);
+            let height = d[0] * site.normal[0] + d[1] * site.normal[1] + d[2] * site.normal[2];
+            heights_mm.push(f64::from(height));
+            if height.abs() < CUTOFF_MM && d.iter().map(|c| c * c).sum::<f32>() <= CONTACT_MM * CONTACT_MM {
                 matched.push(index);
-                inlying.push(height.abs());
+                inlying.push(f64::from(height.abs()));
                 cells.push(site.point.map(|c| (c / PATCH_MM).floor() as i32));
             }
         }
         cells.sort_unstable();
         cells.dedup();
         let rms_mm = (inlying.iter().map(|h| h * h).sum::<f64>() / inlying.len().max(1) as f64).sqrt();
-        inlying.sort_by(f64::total_cmp);
-        let median = inlying.get(inlying.len() / 2).copied().unwrap_or(f64::from(CUTOFF_MM));
+        let middle = inlying.len() / 2;
+        let median = if inlying.is_empty() {
+            f64::from(CUTOFF_MM)
+        } else {
+            *inlying.select_nth_unstable_by(middle, f64::total_cmp).1
+        };
         let sigma_mm = (MAD_TO_SIGMA * median).max(MIN_SIGMA_MM);
         Self { heights_mm, matched, rms_mm, sigma_mm, patches: cells.len() }
     }
@@ -78,13 +89,18 @@ impl Uncertainty {
     /// `(sigma^2 + surface^2 * inliers / patches) * H^-1`; Cox and Hinkley's
     /// least-squares covariance, where the error of the surface is averaged
     /// over patches, not over points.
-    pub fn new(target: &Target, source: &Source, pose: &Pose, residuals: &Residuals, surface_sigma_mm: f64) -> Self {
-        let kernel = Kernel::Tukey { cutoff_mm: CUTOFF_MM };
-        let information = linearize(&Exact(target), &source.offsets, pose, CONTACT_MM, kernel).information();
+    pub fn new(
+        found: &Matched<'_>,
+        (source, anchors): (&Source, &Anchors),
+        pose: &Pose,
+        residuals: &Residuals,
+        surface_sigma_mm: f64,
+    ) -> Self {
+        let information = information(&linearize(found, &source.blocks, pose, CONTACT_MM, FINAL));
         let shared = residuals.matched.len() as f64 / residuals.patches.max(1) as f64;
         let surface = if surface_sigma_mm.is_finite() { surface_sigma_mm } else { 0.0 };
-        let variance = residuals.sigma_mm.powi(2) + surface.powi(2) * shared.max(1.0);
-        Self { covariance: inverse(&(information / variance)) }
+        let variance = (CALIBRATION * residuals.sigma_mm).powi(2) + surface.powi(2) * shared.max(1.0);
+        Self { covariance: inverse(&(information / variance + anchors.equations(pose).0)) }
     }
 
     /// Standard deviation (mm) along the least certain direction.

@@ -94,6 +94,46 @@ pub enum Reason {
         /// Vertebrae along the spine from here to there.
         levels: i32,
     },
+    /// Points left out of the solution lie further from the bone.
+    HeldOut {
+        /// Their RMS distance, mm.
+        held_out_mm: f64,
+        /// That of the others, mm.
+        rms_mm: f64,
+    },
+    /// Many points are copies of each other.
+    Repeated {
+        /// Points that differ.
+        distinct: usize,
+        /// Points given.
+        found: usize,
+    },
+    /// A landmark that was touched for checking is not where it should be.
+    LandmarkOff {
+        /// Index of the landmark.
+        index: usize,
+        /// How far off it is, mm.
+        distance_mm: f64,
+        /// Largest accepted, mm.
+        limit_mm: f64,
+    },
+    /// Landmarks that were left out because they fit no other.
+    OutlyingLandmarks {
+        /// Their indices.
+        indices: Vec<usize>,
+    },
+    /// The landmarks could be matched in another way nearly as well.
+    AmbiguousLandmarks {
+        /// Error of this way over that of the other; 1 is a tie.
+        ratio: f64,
+    },
+    /// A vertebra moved more against its neighbour than a posture does.
+    LargeMotion {
+        /// Turn against the neighbour, degrees.
+        turn_deg: f64,
+        /// Shift against the neighbour, mm.
+        shift_mm: f64,
+    },
     /// Few landmark pairs.
     FewLandmarks {
         /// Pairs given.
@@ -157,6 +197,29 @@ impl fmt::Display for Reason {
                     "the points also fit {levels:+} levels along the spine (misfit {percent:.0} %): count the levels again"
                 )
             }
+            Self::HeldOut { held_out_mm, rms_mm } => write!(
+                f,
+                "points left out of the solution lie {held_out_mm:.2} mm from the bone, the others {rms_mm:.2} mm: touch more bone"
+            ),
+            Self::Repeated { distinct, found } => {
+                write!(f, "only {distinct} of {found} points differ: keep the pointer moving over the bone")
+            }
+            Self::LandmarkOff { index, distance_mm, limit_mm } => write!(
+                f,
+                "checked landmark {index} is {distance_mm:.1} mm off, more than {limit_mm:.1} mm: touch it again, then register again"
+            ),
+            Self::OutlyingLandmarks { indices } => {
+                write!(f, "landmarks {indices:?} fit no others and were left out: touch them again")
+            }
+            Self::AmbiguousLandmarks { ratio } => write!(
+                f,
+                "the landmarks match in another order nearly as well (error {:.0} %): add one off the symmetry",
+                ratio * 100.0
+            ),
+            Self::LargeMotion { turn_deg, shift_mm } => write!(
+                f,
+                "the vertebra would have moved {turn_deg:.1} deg and {shift_mm:.1} mm against its neighbour: touch more of it"
+            ),
             Self::FewLandmarks { found, wanted } => {
                 write!(f, "{found} landmarks, {wanted} are wanted: add landmarks spread over the bone")
             }

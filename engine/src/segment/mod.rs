@@ -6,6 +6,7 @@
 //! uncertain says so in [`Doubt`]s. Called by the slow path only.
 
 mod boundary;
+mod class_fields;
 mod column;
 mod confidence;
 mod contrast;
@@ -17,9 +18,7 @@ mod model;
 mod pipeline;
 mod preprocess;
 mod semantic;
-mod sliding;
 mod threshold;
-mod whole;
 
 pub use confidence::Doubt;
 pub use model::{Model, ModelCard, ModelError};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kernels::architectures::CompactUnet;
+use kernels::device::HuWindow;
 use kernels::{Graph, NetworkError, Program, Weights};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -73,8 +74,9 @@ pub struct Preprocessing {
 impl Preprocessing {
     /// HU as the network sees them.
     #[must_use]
-    pub fn scale(&self, hu: f32) -> f32 {
-        (hu.clamp(self.clamp_hu[0], self.clamp_hu[1]) - self.offset_hu) / self.scale_hu
+    pub fn window(&self) -> HuWindow {
+        let [low, high] = self.clamp_hu;
+        HuWindow { low, high, offset: self.offset_hu, scale: self.scale_hu }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The steps from a CT to a case, in their order.
 
+use kernels::device::VolumeError;
 use kernels::{Device, GridError as KernelGridError, NetworkError, OpError};
 use thiserror::Error;
 
@@ -74,6 +75,15 @@ pub enum SegmentError {
         /// Vertebral bone that was found.
         found_mm3: f64,
     },
+}
+
+impl From<VolumeError> for SegmentError {
+    fn from(error: VolumeError) -> Self {
+        match error {
+            VolumeError::Grid(error) => Self::Kernel(error),
+            VolumeError::Network(error) => Self::Network(error),
+        }
+    }
 }
 
 /// Segments a CT: which bone, where its edge, which vertebra, which level, how

@@ -2,11 +2,11 @@
 
 use kernels::Device;
 
+use super::class_fields::class_fields;
 use super::contrast;
 use super::model::Model;
 use super::pipeline::{Progress, SegmentError};
-use super::preprocess::{self, dims};
-use super::{sliding, whole};
+use super::preprocess;
 use crate::volume::{Grid, Volume};
 
 /// Class probabilities on an axis-aligned grid, `[z, y, x]` each.
@@ -36,20 +36,15 @@ impl Semantic {
         device: &dyn Device,
         progress: &mut dyn Progress,
     ) -> Result<Self, SegmentError> {
-        progress.stage("resample");
-        let p = &model.card.preprocessing;
         let (low, high) = ct.grid.bounds();
-        let grid = preprocess::cover(low.to_array(), high.to_array(), p.spacing_mm)?;
-        let hu = preprocess::resample_ct(ct, &grid, p.padding_hu)?;
-        progress.stage("network");
-        let probabilities = if model.program.is_local() { whole::probabilities } else { sliding::probabilities };
-        let mut fields = probabilities(model, device, &hu, dims(&grid), progress)?;
-        let mut take = |name: &str| match model.class(name).and_then(|class| fields.get_mut(class)) {
+        let grid = preprocess::cover(low.to_array(), high.to_array(), model.card.preprocessing.spacing_mm)?;
+        let mut fields = class_fields(ct, model, device, &grid, progress)?;
+        let mut take = |name: &str| match model.class(name).and_then(|class| fields.classes.get_mut(class)) {
             Some(field) => std::mem::take(field),
             None => vec![0.0; grid.len()],
         };
         let (mut vertebra, other_bone, disc) = (take("vertebra"), take("other_bone"), take("disc"));
-        for (probability, is_pool) in vertebra.iter_mut().zip(contrast::pools(&hu, &grid)?) {
+        for (probability, is_pool) in vertebra.iter_mut().zip(contrast::pools(&fields.hu, &grid)?) {
             *probability *= f32::from(u8::from(!is_pool));
         }
         Ok(Self { grid, vertebra, other_bone, disc, threshold: model.card.vertebra_threshold })

@@ -2,8 +2,9 @@
 
 use geom::nalgebra::{Matrix3x4, Vector3};
 
+use kernels::cell_table::{CASES, CellCase, EDGES, edge_origin};
+
 use super::Mesh;
-use super::cell_table::{CASES, CellCase, EDGES, edge_origin};
 use crate::volume::Grid;
 
 /// Crossings keep this share of an edge away from its ends, so that no
@@ -14,7 +15,7 @@ const END_MARGIN: f64 = 0.01;
 /// The surface `field = level` as a closed, outward-wound mesh in CT mm.
 ///
 /// Marching cubes over a table that is closed and 2-manifold by construction
-/// (see `cell_table`). Samples above `level` are inside; whatever lies beyond
+/// (see [`kernels::cell_table`]). Samples above `level` are inside; whatever lies beyond
 /// the field, is missing from it, or is NaN counts as outside, so the mesh
 /// closes half a voxel beyond the border. Mirrored grids wind outward too.
 ///

@@ -5,21 +5,27 @@
 //! cannot answer. Does not decide what bone is: that is `segment`. Called by
 //! `register` (target), by the case builder and by the mesh writers.
 
-mod cell_table;
 mod cloud;
+mod distance_grid;
 mod extract;
 mod gaussian;
 mod mask;
 mod mesh;
+mod nearest_cells;
 mod nearest_grid;
 mod nearest_index;
 pub mod phantom;
+mod sampling;
 mod taubin;
+mod visibility;
 
+pub use distance_grid::DistanceGrid;
 pub use extract::extract;
 pub use mask::{MeshSettings, from_labels, from_mask, from_masks, from_probability};
+pub use nearest_cells::NearestCells;
 pub use nearest_grid::NearestGrid;
 pub use nearest_index::{IndexError, Nearest, NearestIndex};
+pub use sampling::{sample_curvature, sample_normals};
 pub use taubin::{Taubin, smooth};
 
 /// A triangle surface in the CT frame, millimetres; triangles wind so that

@@ -72,6 +72,32 @@ impl NearestIndex {
         Some(Nearest { index: usize::try_from(found.item).ok()?, distance_mm: found.distance.max(0.0).sqrt() })
     }
 
+    /// The nearest `count` points, nearest first; none when the query is not
+    /// finite.
+    #[must_use]
+    pub fn nearest_few(&self, query: [f32; 3], count: usize) -> Vec<Nearest> {
+        let Some(count) = std::num::NonZeroUsize::new(count).filter(|_| query.iter().all(|c| c.is_finite())) else {
+            return Vec::new();
+        };
+        let found = self.tree.query(&query).nearest_n::<SquaredEuclidean<f32>>(count).execute();
+        let nearest = |item, squared: f32| {
+            Some(Nearest { index: usize::try_from(item).ok()?, distance_mm: squared.max(0.0).sqrt() })
+        };
+        found.into_iter().filter_map(|n| nearest(n.item, n.distance)).collect()
+    }
+
+    /// All points within `radius_mm`: index and distance in mm, in no
+    /// particular order; none when the query or radius is not finite.
+    #[must_use]
+    pub fn within(&self, query: [f32; 3], radius_mm: f32) -> Vec<(usize, f32)> {
+        if !query.iter().all(|c| c.is_finite()) || !radius_mm.is_finite() || radius_mm < 0.0 {
+            return Vec::new();
+        }
+        let found = self.tree.query(&query).within::<SquaredEuclidean<f32>>(radius_mm * radius_mm).execute();
+        let distance = |squared: f32| squared.max(0.0).sqrt();
+        found.into_iter().filter_map(|n| Some((usize::try_from(n.item).ok()?, distance(n.distance)))).collect()
+    }
+
     /// Number of points.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -113,6 +139,15 @@ mod tests {
                 let best = points.iter().map(|p| squared(*p, query)).fold(f32::INFINITY, f32::min).sqrt();
                 let own = squared(points[found.index], query).sqrt();
                 assert!(own <= best * 1.000_01 && (own - found.distance_mm).abs() <= 1e-4 * own.max(0.01));
+                let mut all: Vec<f32> = points.iter().map(|p| squared(*p, query).sqrt()).collect();
+                all.sort_by(f32::total_cmp);
+                let few = index.nearest_few(query, 5);
+                assert_eq!(few.len(), count.min(5));
+                assert!(few.iter().zip(&all).all(|(n, d)| (n.distance_mm - d).abs() <= 1e-4 * d.max(0.01)));
+                let radius = all[count / 2] * 1.000_1 + 1e-3;
+                let within = index.within(query, radius);
+                let expected = all.iter().filter(|d| **d <= radius).count();
+                assert!(within.len().abs_diff(expected) <= 1, "{} {expected}", within.len());
             }
         }
     }

@@ -1,7 +1,8 @@
 // A libcuda.so.1 without a GPU: the part of the driver interface that the
 // crate calls, backed by the kernels compiled into this library. Device
 // memory is host memory, poisoned and allocated to the byte; streams finish
-// at once; a capture records and a graph replays.
+// at once, or as late as events and waits allow; a capture records and a
+// graph replays.
 //
 // Settings, from the environment or by `emulator_set` (without the prefix):
 //   SPINENAV_EMULATOR_FAIL_AFTER  after so many kernel launches every call
@@ -12,12 +13,20 @@
 //   SPINENAV_EMULATOR_DRIVER      CUDA version of the driver (default 13000)
 //   SPINENAV_EMULATOR_DEVICES     GPUs (default 1)
 //   SPINENAV_EMULATOR_SCHEDULE    order of threads and copies (`set_schedule`)
+//   SPINENAV_EMULATOR_STREAMS     1: a stream does nothing before something
+//                                 waits for it; 2: only the first stream made
+//                                 since is like that, others run ahead of it
+//                                 (default 0: everything at once)
 #include "cuda_emu.h"
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,18 +42,28 @@ enum : Result {
     INVALID_DEVICE = 101,
     INVALID_IMAGE = 200,
     NOT_FOUND = 500,
+    NOT_READY = 600,
     LAUNCH_FAILED = 719,
     CAPTURE_UNSUPPORTED = 900,
 };
 
+typedef std::function<Result()> Operation;
 struct Graph {
-    std::vector<std::function<Result()>> operations;
+    std::vector<Operation> operations;
+};
+struct Executable {
+    std::shared_ptr<Graph> graph;
 };
 struct Stream {
     Graph* capture = nullptr;
+    bool is_first = false;
+    std::deque<Operation> waiting;
+    long long queued = 0, done = 0;
 };
 struct Event {
     Clock::time_point time;
+    Stream* stream = nullptr;
+    long long after = 0; // operations of the stream that come before it
 };
 
 static std::mutex mutex;
@@ -77,13 +96,48 @@ static Stream* stream_of(void* handle) {
     return reinterpret_cast<uintptr_t>(handle) < 16 ? &null_stream : static_cast<Stream*>(handle);
 }
 
-static Result run(void* stream, std::function<Result()> operation) {
+// All streams, and page-locked memory (start, bytes).
+static std::set<Stream*> streams;
+static std::map<const char*, size_t> pinned;
+
+static bool is_first_made = false;
+static bool is_late(const Stream* stream) {
+    const long long mode = setting("STREAMS", 0);
+    return mode == 1 || (mode == 2 && stream->is_first);
+}
+
+static bool is_pinned(const void* pointer) {
+    auto after = pinned.upper_bound(static_cast<const char*>(pointer));
+    return after != pinned.begin() && static_cast<const char*>(pointer) < std::prev(after)->first + std::prev(after)->second;
+}
+
+// Does what a stream has to do, up to `count` operations since its start.
+static Result finish(Stream* stream, long long count) {
+    while (stream->done < count && !stream->waiting.empty()) {
+        Operation operation = std::move(stream->waiting.front());
+        stream->waiting.pop_front();
+        stream->done++;
+        if (!sticky_error) operation();
+    }
+    return sticky_error;
+}
+
+static Result finish_all() {
+    for (Stream* stream : streams) finish(stream, stream->queued);
+    return finish(&null_stream, null_stream.queued);
+}
+
+static Result run(void* handle, Operation operation) {
     if (sticky_error) return sticky_error;
-    if (Graph* graph = stream_of(stream)->capture) {
-        graph->operations.push_back(std::move(operation));
+    Stream* stream = stream_of(handle);
+    if (stream->capture) {
+        stream->capture->operations.push_back(std::move(operation));
         return SUCCESS;
     }
-    return operation();
+    if (!is_late(stream)) return operation();
+    stream->waiting.push_back(std::move(operation));
+    stream->queued++;
+    return SUCCESS;
 }
 
 static Result allocate(DevicePointer* pointer, size_t bytes) {
@@ -136,6 +190,24 @@ static Result copy(void* stream, void* to, const void* from, size_t bytes) {
     });
 }
 
+// Ordinary memory is read before the call returns, page-locked memory when
+// the stream gets there.
+static Result copy_in(void* stream, void* to, const void* from, size_t bytes) {
+    if (is_pinned(from) || stream_of(stream)->capture) return copy(stream, to, from, bytes);
+    auto staged = std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
+    return run(stream, [=] {
+        memcpy(to, staged->data(), bytes);
+        return SUCCESS;
+    });
+}
+
+// A copy to ordinary memory waits for its stream.
+static Result copy_out(void* stream, void* to, const void* from, size_t bytes) {
+    Result result = copy(stream, to, from, bytes);
+    if (result || is_pinned(to) || stream_of(stream)->capture) return result;
+    return finish(stream_of(stream), stream_of(stream)->queued);
+}
+
 static void* at(DevicePointer pointer) { return reinterpret_cast<void*>(pointer); }
 
 extern "C" {
@@ -150,6 +222,7 @@ void emulator_set(const char* name, long long value) {
         launches_until_fault = value;
     }
     if (!strcmp(name, "SCHEDULE")) emu::set_schedule(unsigned(value));
+    if (!strcmp(name, "STREAMS")) is_first_made = false;
 }
 // Starts a kernel without the driver; 0, or a CUresult explained by `emulator_error`.
 int emulator_launch(const char* name, unsigned blocks, unsigned threads, unsigned shared, void** arguments) {
@@ -200,25 +273,52 @@ Result cuDeviceGetAttribute(int* value, int attribute, int) {
     }
     return SUCCESS;
 }
+Result cuDeviceGetDefaultMemPool(void** pool, int) { return *pool = reinterpret_cast<void*>(0x2000), SUCCESS; }
+Result cuMemPoolSetAttribute(void*, int, void*) { return SUCCESS; }
 Result cuDevicePrimaryCtxRetain(void** context, int) { return *context = reinterpret_cast<void*>(0x1000), SUCCESS; }
 Result cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
 Result cuCtxSetCurrent(void* context) { return context_in_use = context, SUCCESS; }
 Result cuCtxGetCurrent(void** context) { return *context = context_in_use, SUCCESS; }
-Result cuCtxSynchronize() { return sticky_error; }
+Result cuCtxSynchronize() { return finish_all(); }
 
-Result cuStreamCreate(void** stream, unsigned) { return *stream = new Stream, sticky_error.load(); }
-Result cuStreamCreateWithPriority(void** stream, unsigned, int) { return *stream = new Stream, sticky_error.load(); }
-Result cuStreamDestroy_v2(void* stream) { return delete static_cast<Stream*>(stream), SUCCESS; }
-Result cuStreamSynchronize(void*) { return sticky_error; }
-Result cuStreamWaitEvent(void*, void*, unsigned) { return sticky_error; }
+Result cuStreamCreate(void** stream, unsigned) {
+    Stream* made = new Stream;
+    made->is_first = !is_first_made;
+    is_first_made = true;
+    streams.insert(made);
+    return *stream = made, sticky_error.load();
+}
+Result cuStreamCreateWithPriority(void** stream, unsigned flags, int) { return cuStreamCreate(stream, flags); }
+Result cuStreamDestroy_v2(void* handle) {
+    Stream* stream = static_cast<Stream*>(handle);
+    finish(stream, stream->queued);
+    streams.erase(stream);
+    return delete stream, SUCCESS;
+}
+Result cuStreamSynchronize(void* stream) { return finish(stream_of(stream), stream_of(stream)->queued); }
+Result cuStreamWaitEvent(void* stream, void* handle, unsigned) {
+    const Event event = *static_cast<Event*>(handle);
+    return run(stream, [=] { return streams.count(event.stream) ? finish(event.stream, event.after) : SUCCESS; });
+}
 
 Result cuEventCreate(void** event, unsigned) { return *event = new Event, sticky_error.load(); }
 Result cuEventDestroy_v2(void* event) { return delete static_cast<Event*>(event), SUCCESS; }
-Result cuEventRecord(void* event, void* stream) {
-    return run(stream, [=] { return static_cast<Event*>(event)->time = Clock::now(), SUCCESS; });
+Result cuEventRecord(void* handle, void* stream) {
+    Event* event = static_cast<Event*>(handle);
+    event->time = Clock::now();
+    event->stream = stream_of(stream);
+    event->after = event->stream->queued;
+    return sticky_error;
 }
-Result cuEventSynchronize(void*) { return sticky_error; }
-Result cuEventQuery(void*) { return sticky_error; }
+Result cuEventSynchronize(void* handle) {
+    const Event event = *static_cast<Event*>(handle);
+    return streams.count(event.stream) ? finish(event.stream, event.after) : sticky_error.load();
+}
+Result cuEventQuery(void* handle) {
+    const Event event = *static_cast<Event*>(handle);
+    if (sticky_error) return sticky_error;
+    return streams.count(event.stream) && event.stream->done < event.after ? NOT_READY : SUCCESS;
+}
 Result cuEventElapsedTime(float* ms, void* from, void* to) {
     auto elapsed = static_cast<Event*>(to)->time - static_cast<Event*>(from)->time;
     *ms = std::chrono::duration<float, std::milli>(elapsed).count();
@@ -228,21 +328,37 @@ Result cuEventElapsedTime_v2(float* ms, void* from, void* to) { return cuEventEl
 
 Result cuMemAlloc_v2(DevicePointer* pointer, size_t bytes) { return allocate(pointer, bytes); }
 Result cuMemAllocAsync(DevicePointer* pointer, size_t bytes, void*) { return allocate(pointer, bytes); }
-Result cuMemFree_v2(DevicePointer pointer) { return release(pointer); }
-Result cuMemFreeAsync(DevicePointer pointer, void*) { return release(pointer); }
+Result cuMemFree_v2(DevicePointer pointer) {
+    finish_all();
+    return release(pointer);
+}
+Result cuMemFreeAsync(DevicePointer pointer, void* stream) {
+    if (sticky_error || !is_late(stream_of(stream))) return release(pointer);
+    return run(stream, [=] { return release(pointer); });
+}
 Result cuMemHostAlloc(void** pointer, size_t bytes, unsigned) {
     if (sticky_error) return sticky_error;
     if (posix_memalign(pointer, 4096, bytes ? bytes : 1)) return OUT_OF_MEMORY;
     allocations++;
     memset(*pointer, 0xff, bytes);
+    pinned[static_cast<const char*>(*pointer)] = bytes;
     return SUCCESS;
 }
-Result cuMemFreeHost(void* pointer) { return free(pointer), SUCCESS; }
-Result cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t n, void* s) { return copy(s, at(to), from, n); }
-Result cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t n, void* s) { return copy(s, to, at(from), n); }
+Result cuMemFreeHost(void* pointer) {
+    pinned.erase(static_cast<const char*>(pointer));
+    return free(pointer), SUCCESS;
+}
+Result cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t n, void* s) { return copy_in(s, at(to), from, n); }
+Result cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t n, void* s) { return copy_out(s, to, at(from), n); }
 Result cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t n, void* s) { return copy(s, at(to), at(from), n); }
-Result cuMemcpyHtoD_v2(DevicePointer to, const void* from, size_t n) { return copy(nullptr, at(to), from, n); }
-Result cuMemcpyDtoH_v2(void* to, DevicePointer from, size_t n) { return copy(nullptr, to, at(from), n); }
+Result cuMemcpyHtoD_v2(DevicePointer to, const void* from, size_t n) {
+    finish_all();
+    return memcpy(at(to), from, n), sticky_error.load();
+}
+Result cuMemcpyDtoH_v2(void* to, DevicePointer from, size_t n) {
+    finish_all();
+    return memcpy(to, at(from), n), sticky_error.load();
+}
 Result cuMemsetD8Async(DevicePointer to, unsigned char value, size_t n, void* stream) {
     return run(stream, [=] { return memset(at(to), value, n), SUCCESS; });
 }
@@ -316,15 +432,19 @@ Result cuStreamEndCapture(void* stream, void** graph) {
 }
 Result cuStreamIsCapturing(void* stream, int* status) { return *status = stream_of(stream)->capture != nullptr, SUCCESS; }
 Result cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
-    return *executable = new Graph(*static_cast<Graph*>(graph)), sticky_error.load();
+    *executable = new Executable{std::make_shared<Graph>(*static_cast<Graph*>(graph))};
+    return sticky_error;
 }
-Result cuGraphExecDestroy(void* executable) { return delete static_cast<Graph*>(executable), SUCCESS; }
+Result cuGraphExecDestroy(void* executable) { return delete static_cast<Executable*>(executable), SUCCESS; }
 Result cuGraphDestroy(void* graph) { return delete static_cast<Graph*>(graph), SUCCESS; }
 Result cuGraphUpload(void*, void*) { return sticky_error; }
-Result cuGraphLaunch(void* executable, void*) {
+Result cuGraphLaunch(void* executable, void* stream) {
     if (sticky_error) return sticky_error;
-    for (auto& operation : static_cast<Graph*>(executable)->operations)
-        if (operation()) break; // a graph's fault shows at the next call, as on a device
-    return SUCCESS;
+    std::shared_ptr<Graph> graph = static_cast<Executable*>(executable)->graph;
+    return run(stream, [=] {
+        for (auto& operation : graph->operations)
+            if (operation()) break; // a graph's fault shows at the next call, as on a device
+        return SUCCESS;
+    });
 }
 }

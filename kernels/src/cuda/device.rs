@@ -1,10 +1,11 @@
 //! [`Cuda`]: an opened GPU that loads programs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::driver::Driver;
 use super::executable::CudaExecutable;
-use crate::device::{Device, Executable, Precision};
+use super::volume::ClassChain;
+use crate::device::{self, ClassFields, Device, Executable, Precision, VolumeError, VolumeRun};
 use crate::error::OpError;
 use crate::program::Program;
 
@@ -12,6 +13,9 @@ use crate::program::Program;
 #[derive(Debug, Clone)]
 pub struct Cuda {
     pub(crate) driver: Arc<Driver>,
+    /// The last network that was run over a CT, with its memory, for the next
+    /// CT of that geometry.
+    chain: Arc<Mutex<Option<ClassChain>>>,
 }
 
 impl Cuda {
@@ -31,7 +35,7 @@ impl Cuda {
     /// # Errors
     /// As [`Cuda::open`].
     pub fn open_ordinal(ordinal: usize) -> Result<Self, OpError> {
-        Ok(Self { driver: Driver::open(ordinal)? })
+        Ok(Self { driver: Driver::open(ordinal)?, chain: Arc::default() })
     }
 }
 
@@ -43,5 +47,34 @@ impl Device for Cuda {
     /// Both precisions store fp16; sums are f32.
     fn load(&self, program: &Arc<Program>, _: Precision) -> Result<Box<dyn Executable>, OpError> {
         Ok(Box::new(CudaExecutable::new(&self.driver, program)?))
+    }
+
+    /// The CT is copied in, the fields are copied out; in between nothing
+    /// leaves the GPU. Network, memory and launches are kept for the next CT
+    /// of the same geometry. A pass too large for `activation_bytes` goes in
+    /// tiles through the host, as on other devices.
+    fn class_fields(
+        &self,
+        program: &Arc<Program>,
+        hu: &[f32],
+        run: &VolumeRun,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<ClassFields, VolumeError> {
+        run.check(hu.len())?;
+        run.check_program(program)?;
+        if !ClassChain::fits(program, run)? {
+            return device::volume::class_fields(self, program, hu, run, progress);
+        }
+        // Taken out, so that another thread makes its own instead of waiting.
+        let kept = self.chain.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut chain = match kept.filter(|chain| chain.is_for(program, run)) {
+            Some(chain) => chain,
+            None => ClassChain::new(self, program, run)?,
+        };
+        progress(0.0);
+        let fields = chain.run(hu)?;
+        progress(1.0);
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain);
+        Ok(fields)
     }
 }

@@ -15,6 +15,7 @@ use cudarc::driver::{
 };
 use cudarc::nvrtc::Ptx;
 
+use super::staging::Staging;
 use crate::error::OpError;
 
 /// Machine code of all kernels for all supported GPUs (see `build.rs`).
@@ -28,6 +29,10 @@ const MIN_DRIVER: i32 = 13_000;
 
 /// Shared memory every supported GPU grants to a block that asks for it.
 const MAX_SHARED_BYTES: i32 = 99 * 1024;
+
+/// Freed memory that stays ours between cases, for the next one; a viewer on
+/// the same GPU needs the rest.
+const KEPT_BYTES: u64 = 4 << 30;
 
 /// Blocks, threads per block and bytes of dynamic shared memory of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +56,12 @@ impl Shape {
 /// An opened GPU. Shared by everything that runs on it.
 pub(crate) struct Driver {
     pub(crate) context: Arc<CudaContext>,
-    /// Uploads of weights and work outside networks; executors have their own.
+    /// All work, in order.
     pub(crate) stream: Arc<CudaStream>,
+    /// Copies of results that need not wait for later work.
+    pub(crate) copies: Arc<CudaStream>,
+    /// For copies to and from memory that is not page-locked.
+    pub(crate) staging: Mutex<Option<Staging>>,
     module: Arc<CudaModule>,
     functions: Mutex<HashMap<&'static str, CudaFunction>>,
     /// For reports: name, memory, capability.
@@ -96,16 +105,20 @@ impl Driver {
         }
         let gib = context.total_mem().map_err(failed("asking for its memory"))? >> 30;
         // SAFETY: all work of a buffer is on one stream, so no events are
-        // needed to order it; watched by
+        // needed to order it, and `volume::copies` makes its own; watched by
         // `cuda_emulated`: `a_graph_replays_with_the_new_input_and_allocates_nothing`.
         unsafe { context.disable_event_tracking() };
         let attribute = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let multiprocessors = context.attribute(attribute).map_err(failed("asking for its multiprocessors"))?;
+        keep_freed_memory(&context)?;
         let stream = context.new_stream().map_err(failed("making a stream"))?;
+        let copies = context.new_stream().map_err(failed("making a stream"))?;
         let module = context.load_module(Ptx::from_binary(IMAGE.to_vec())).map_err(failed("loading the kernels"))?;
         Ok(Arc::new(Self {
             context,
             stream,
+            copies,
+            staging: Mutex::default(),
             module,
             functions: Mutex::default(),
             description: format!("CUDA, {name}, {gib} GiB, compute capability {major}.{minor}"),
@@ -158,6 +171,23 @@ impl Driver {
         // `cuda_emulated`, which runs every kernel.
         unsafe { launch.launch(config) }.map_err(failed(name))?;
         Ok(())
+    }
+}
+
+/// By default the driver gives freed memory back at every wait, and the next
+/// case pays milliseconds to get it again.
+fn keep_freed_memory(context: &Arc<CudaContext>) -> Result<(), OpError> {
+    if !context.has_async_alloc() {
+        return Ok(());
+    }
+    let doing = "setting up GPU memory";
+    let mut kept = KEPT_BYTES;
+    let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    // SAFETY: the pool belongs to the device; the attribute is a `u64` that
+    // is read during the call. Watched by `opening::opens_and_describes_itself`.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(context.cu_device()).map_err(failed(doing))?;
+        sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut kept).cast()).result().map_err(failed(doing))
     }
 }
 

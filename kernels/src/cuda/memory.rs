@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaContext, CudaSlice, CudaStream, DevicePtr, result};
+use cudarc::driver::{CudaContext, CudaSlice, CudaStream, DevicePtr, DeviceRepr, ValidAsZeroBits, result};
 
 use super::driver::failed;
 use super::parameters::Address;
@@ -66,26 +66,28 @@ impl DeviceMemory {
     }
 }
 
-/// Page-locked `f32` on the host, which the GPU copies at full speed and
+/// Page-locked numbers on the host, which the GPU copies at full speed and
 /// without the processor.
-pub(crate) struct Pinned {
+pub(crate) struct Pinned<T> {
     context: Arc<CudaContext>,
-    pointer: *mut f32,
+    pointer: *mut T,
     length: usize,
 }
 
-// SAFETY: plain memory owned by this value; the GPU uses it only between a
-// launch and the wait in the same `&mut self` call of the executor. Watched
-// by `replay::an_executable_moves_between_threads`.
-unsafe impl Send for Pinned {}
+// SAFETY: plain memory owned by this value; the GPU uses it only between the
+// start of a copy and the wait for it, and whoever starts one waits before
+// the values are touched or dropped. Watched by
+// `replay::an_executable_moves_between_threads` and, with streams that run
+// late, by `cuda_volume::copies`.
+unsafe impl<T: Send> Send for Pinned<T> {}
 
-impl std::fmt::Debug for Pinned {
+impl<T> std::fmt::Debug for Pinned<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pinned").field("length", &self.length).finish_non_exhaustive()
     }
 }
 
-impl Pinned {
+impl<T: DeviceRepr + ValidAsZeroBits> Pinned<T> {
     /// `length` zeros.
     ///
     /// # Errors
@@ -93,40 +95,70 @@ impl Pinned {
     pub(crate) fn new(context: &Arc<CudaContext>, length: usize) -> Result<Self, OpError> {
         let doing = "reserving page-locked memory";
         context.bind_to_thread().map_err(failed(doing))?;
-        let bytes = length.max(1) * size_of::<f32>();
+        let bytes = length.max(1) * size_of::<T>();
         // SAFETY: a new allocation of that many bytes, page-aligned. Cached
         // (flags 0), because results are read by the processor.
-        let pointer = unsafe { result::malloc_host(bytes, 0) }.map_err(failed(doing))?.cast::<f32>();
-        // SAFETY: `bytes` bytes are ours, and zero bits are a valid `f32`.
+        let pointer = unsafe { result::malloc_host(bytes, 0) }.map_err(failed(doing))?.cast::<T>();
+        // SAFETY: `bytes` bytes are ours, and zero bits are a valid `T`.
         unsafe { pointer.cast::<u8>().write_bytes(0, bytes) };
         Ok(Self { context: Arc::clone(context), pointer, length })
     }
 
     /// The values.
-    pub(crate) fn values(&self) -> &[f32] {
-        // SAFETY: initialised in `new`; no copy is under way outside the
-        // executor's `run`.
+    pub(crate) fn values(&self) -> &[T] {
+        // SAFETY: initialised in `new`; no copy into them is under way (see
+        // `copy_from_gpu`).
         unsafe { std::slice::from_raw_parts(self.pointer, self.length) }
     }
 
     /// The values, to be overwritten.
-    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+    pub(crate) fn values_mut(&mut self) -> &mut [T] {
         // SAFETY: as `values`, and `self` is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.pointer, self.length) }
     }
-}
 
-impl Pinned {
-    /// The values as the target of a recorded copy.
-    #[expect(clippy::mut_from_ref, reason = "the driver keeps only the address")]
-    pub(crate) fn for_copy(&self) -> &mut [f32] {
-        // SAFETY: handed straight to the driver, which keeps the address; no
-        // other reference exists while the recording runs.
-        unsafe { std::slice::from_raw_parts_mut(self.pointer, self.length) }
+    /// Queues a copy of the first `count` values to `address`.
+    ///
+    /// # Safety
+    /// `count` values must fit at `address`, and the values must not change
+    /// before `stream` has copied them.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when the driver refuses.
+    pub(crate) unsafe fn copy_to_gpu(
+        &self,
+        address: Address,
+        count: usize,
+        stream: &CudaStream,
+    ) -> Result<(), OpError> {
+        let values = &self.values()[..count.min(self.length)];
+        // SAFETY: passed on to the caller.
+        unsafe { result::memcpy_htod_async(address, values, stream.cu_stream()) }.map_err(failed("copying to the GPU"))
+    }
+
+    /// Queues a copy of `count` values at `address` to the first values.
+    ///
+    /// # Safety
+    /// `count` values must lie at `address`, and the values must not be looked
+    /// at or dropped before `stream` has copied them.
+    ///
+    /// # Errors
+    /// [`OpError::Device`] when the driver refuses.
+    pub(crate) unsafe fn copy_from_gpu(
+        &mut self,
+        address: Address,
+        count: usize,
+        stream: &CudaStream,
+    ) -> Result<(), OpError> {
+        let count = count.min(self.length);
+        let values = &mut self.values_mut()[..count];
+        // SAFETY: passed on to the caller.
+        unsafe { result::memcpy_dtoh_async(values, address, stream.cu_stream()) }
+            .map_err(failed("copying from the GPU"))
     }
 }
 
-impl Drop for Pinned {
+impl<T> Drop for Pinned<T> {
     fn drop(&mut self) {
         // A lost context has freed it already; there is nobody to tell.
         if self.context.bind_to_thread().is_ok() {

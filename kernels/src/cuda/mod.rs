@@ -20,6 +20,8 @@ mod executable;
 #[cfg(feature = "cuda-device")]
 pub(crate) mod memory;
 #[cfg(feature = "cuda-device")]
+mod network;
+#[cfg(feature = "cuda-device")]
 mod pack;
 #[cfg(feature = "cuda-device")]
 mod parameters;
@@ -28,7 +30,11 @@ mod plan;
 #[cfg(feature = "cuda-device")]
 mod plan_conv;
 #[cfg(feature = "cuda-device")]
+pub(crate) mod recording;
+#[cfg(feature = "cuda-device")]
 mod session;
+#[cfg(feature = "cuda-device")]
+mod staging;
 #[cfg(feature = "cuda-device")]
 pub mod volume;
 
@@ -36,3 +42,5 @@ pub mod volume;
 pub use absent::Cuda;
 #[cfg(feature = "cuda-device")]
 pub use device::Cuda;
+#[cfg(feature = "cuda-device")]
+pub use network::DeviceNetwork;

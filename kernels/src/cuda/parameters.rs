@@ -110,14 +110,12 @@ pub(crate) struct PointwiseParameters {
     pub slope: f32,
 }
 
-/// Of `store_planar_blocks`, `store_softmax`, `labels_from_logits` (`store.cu`).
+/// Of `store_planar_blocks`, `store_softmax` (`store.cu`).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StoreParameters {
     pub view: View,
-    pub planar_in: Address,
     pub planar_out: Address,
-    pub labels: Address,
     pub voxels: u64,
     pub channels: i32,
     pub activation: i32,

@@ -105,7 +105,6 @@ impl Planner<'_> {
             channels: int(step.channels),
             activation,
             slope,
-            ..StoreParameters::default()
         };
         let mut shape = Shape::one_thread_each(voxels, 256);
         if finish == Finish::Raw {

@@ -1,58 +1,44 @@
-//! Everything on the GPU for one size of image: memory, and the recorded run.
+//! Everything on the GPU for one size of image: memory, and what to start.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaGraph, CudaStream, result, sys};
-use rayon::prelude::*;
+use cudarc::driver::CudaStream;
 
 use super::constants::Constants;
-use super::driver::{Driver, failed, refuse};
-use super::memory::{DeviceMemory, Pinned};
+use super::driver::Driver;
+use super::memory::DeviceMemory;
 use super::parameters::{Address, Parameters};
 use super::plan::{Addresses, Launch, Plan, plan};
+use super::recording::Graph;
+use super::volume::DeviceTensor;
 use crate::error::OpError;
 use crate::graph::NetworkError;
 use crate::program::{Layout, Program};
-use crate::tensor::Tensor;
 
 /// Kernels count voxels in 32 bits.
 const MAX_VOXELS: usize = i32::MAX as usize / 2;
 
-/// A run as the driver replays it.
-struct Recording(CudaGraph);
-
-// SAFETY: a graph may be used from any thread, one at a time (CUDA driver
-// API, "Graph object thread safety"); it is only used through `&mut Session`.
-// Watched by `replay::an_executable_moves_between_threads`.
-unsafe impl Send for Recording {}
-
-/// Memory and recording for one size. Fields drop in order: the recording
+/// Memory and launches for one size. Fields drop in order: the recording
 /// before the memory it points to.
+#[derive(Debug)]
 pub(super) struct Session {
-    recording: Recording,
+    recording: Option<Graph>,
+    launches: Vec<Launch>,
     pub layout: Layout,
-    input: Pinned,
-    outputs: Vec<Pinned>,
-    /// Arena, tables, scratch, planar input and outputs.
+    /// `[channels, z, y, x]`, f32: what the next run reads.
+    pub input: DeviceTensor,
+    /// What the last run wrote.
+    pub outputs: Vec<DeviceTensor>,
+    /// Arena, scratch, tables.
     memory: Vec<DeviceMemory>,
-    stream: Arc<CudaStream>,
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("grids", &self.layout.grids)
-            .field("bytes", &self.bytes())
-            .finish_non_exhaustive()
-    }
+    driver: Arc<Driver>,
 }
 
 impl Session {
-    /// Plans, reserves and records a run on images of `dims`.
+    /// Plans a run on images of `dims` and reserves its memory.
     pub(super) fn new(
-        driver: &Driver,
-        stream: &Arc<CudaStream>,
+        driver: &Arc<Driver>,
         program: &Program,
         constants: &Constants,
         constants_at: Address,
@@ -64,107 +50,52 @@ impl Session {
             return Err(NetworkError::TooLarge { dims });
         }
         let sizes = plan(program, &layout, constants, &Addresses::default(), driver.multiprocessors);
-        let input_values = program.inputs * voxels(0);
-        let output_values: Vec<usize> = program.outputs.iter().map(|o| o.channels * voxels(o.grid.0)).collect();
-        let reserve = |bytes: usize| DeviceMemory::new(stream, bytes);
-        let mut memory = vec![
-            reserve(layout.arena_bytes)?,
-            reserve(sizes.statistics_bytes)?,
-            reserve(sizes.partial_sum_bytes)?,
-            reserve(input_values * size_of::<f32>())?,
-        ];
-        for values in &output_values {
-            memory.push(reserve(values * size_of::<f32>())?);
-        }
+        let reserve = |bytes: usize| DeviceMemory::new(&driver.stream, bytes);
+        let mut memory =
+            vec![reserve(layout.arena_bytes)?, reserve(sizes.statistics_bytes)?, reserve(sizes.partial_sum_bytes)?];
+        let tensor = |channels: usize, [z, y, x]: [usize; 3]| DeviceTensor::reserve(driver, [channels, z, y, x]);
+        let input = tensor(program.inputs, dims)?;
+        let outputs: Vec<DeviceTensor> =
+            program.outputs.iter().map(|o| tensor(o.channels, layout.grids[o.grid.0])).collect::<Result<_, _>>()?;
         let mut addresses = Addresses {
             constants: constants_at,
             arena: memory[0].address(),
             tables: 0,
             statistics: memory[1].address(),
             partial_sums: memory[2].address(),
-            input: memory[3].address(),
-            outputs: memory[4..].iter().map(DeviceMemory::address).collect(),
+            input: input.address(),
+            outputs: outputs.iter().map(DeviceTensor::address).collect(),
         };
         let tables = reserve(sizes.tables.bytes.len())?;
         addresses.tables = tables.address();
-        let plan = plan(program, &layout, constants, &addresses, driver.multiprocessors);
-        memory.push(tables.filled(stream, &plan.tables.bytes)?);
-        let input = Pinned::new(&driver.context, input_values)?;
-        let outputs = output_values.iter().map(|&n| Pinned::new(&driver.context, n)).collect::<Result<Vec<_>, _>>()?;
-        let recording = record(driver, stream, &plan, &addresses, &input, &outputs)?;
-        Ok(Self { recording, layout, input, outputs, memory, stream: Arc::clone(stream) })
+        let Plan { launches, tables: table_bytes, .. } =
+            plan(program, &layout, constants, &addresses, driver.multiprocessors);
+        memory.push(tables.filled(&driver.stream, &table_bytes.bytes)?);
+        for launch in &launches {
+            driver.kernel(launch.kernel)?; // found now, not during a recording
+        }
+        Ok(Self { recording: None, launches, layout, input, outputs, memory, driver: Arc::clone(driver) })
     }
 
-    /// Replays the run. `outputs` already has the right shapes.
-    pub(super) fn run(&mut self, input: &Tensor, outputs: &mut [Tensor]) -> Result<(), OpError> {
-        copy(self.input.values_mut(), input.data());
-        self.recording.0.launch().map_err(failed("starting the network"))?;
-        self.stream.synchronize().map_err(failed("running the network"))?;
-        for (output, pinned) in outputs.iter_mut().zip(&self.outputs) {
-            copy(output.data_mut(), pinned.values());
-        }
-        Ok(())
+    /// Queues a run; recorded at the first call, one launch afterwards.
+    pub(super) fn replay(&mut self) -> Result<(), OpError> {
+        let graph = match self.recording.take() {
+            Some(graph) => graph,
+            None => Graph::record(&self.driver, |stream| self.enqueue(stream))?.1,
+        };
+        self.recording.insert(graph).replay()
+    }
+
+    /// Queues a run launch by launch, to be part of a larger recording.
+    pub(super) fn enqueue(&self, stream: &Arc<CudaStream>) -> Result<(), OpError> {
+        self.launches.iter().try_for_each(|launch| start(&self.driver, stream, launch))
     }
 
     /// Bytes on the GPU, without the weights.
     pub(super) fn bytes(&self) -> usize {
-        self.memory.iter().map(DeviceMemory::len).sum()
+        let tensors = self.outputs.iter().chain([&self.input]).map(DeviceTensor::bytes).sum::<usize>();
+        self.memory.iter().map(DeviceMemory::len).sum::<usize>() + tensors
     }
-}
-
-/// One thread copies slower than the bus delivers: logits of 128^3 voxels
-/// would take longer than the network.
-fn copy(to: &mut [f32], from: &[f32]) {
-    const CHUNK: usize = 1 << 18; // 1 MiB
-    to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| to.copy_from_slice(from));
-}
-
-/// Records copies and kernels into a graph, so that a run costs one call.
-fn record(
-    driver: &Driver,
-    stream: &Arc<CudaStream>,
-    plan: &Plan,
-    addresses: &Addresses,
-    input: &Pinned,
-    outputs: &[Pinned],
-) -> Result<Recording, OpError> {
-    for launch in &plan.launches {
-        driver.kernel(launch.kernel)?; // found now, not during the recording
-    }
-    let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-    stream.begin_capture(mode).map_err(failed("recording the network"))?;
-    let recorded = enqueue(driver, stream, plan, addresses, input, outputs);
-    let flags = sys::CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
-    // Ended also after an error: a stream left recording is lost.
-    let graph = stream.end_capture(flags).map_err(failed("recording the network"));
-    recorded?;
-    let graph = graph?.ok_or_else(|| refuse("recording the network: the driver made no graph"))?;
-    graph.upload().map_err(failed("recording the network"))?;
-    Ok(Recording(graph))
-}
-
-fn enqueue(
-    driver: &Driver,
-    stream: &Arc<CudaStream>,
-    plan: &Plan,
-    addresses: &Addresses,
-    input: &Pinned,
-    outputs: &[Pinned],
-) -> Result<(), OpError> {
-    // SAFETY: as long as the session lives, both are valid and of that
-    // length; watched by `cuda/sanitize.sh`, where device memory is the heap.
-    unsafe { result::memcpy_htod_async(addresses.input, input.values(), stream.cu_stream()) }
-        .map_err(failed("copying the input"))?;
-    for launch in &plan.launches {
-        start(driver, stream, launch)?;
-    }
-    for (output, &address) in outputs.iter().zip(&addresses.outputs) {
-        // SAFETY: as above; the bytes are written only while `Session::run`
-        // holds `&mut self` and waits.
-        unsafe { result::memcpy_dtoh_async(output.for_copy(), address, stream.cu_stream()) }
-            .map_err(failed("copying an output"))?;
-    }
-    Ok(())
 }
 
 fn start(driver: &Driver, stream: &Arc<CudaStream>, launch: &Launch) -> Result<(), OpError> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Device, Executable, Precision};
+use super::{ClassFields, Device, Executable, Precision, VolumeError, VolumeRun};
 use crate::error::OpError;
 use crate::graph::NetworkError;
 use crate::program::Program;
@@ -78,6 +78,24 @@ impl Device for Fallback {
             None => self.second.load(program, precision)?,
         };
         Ok(Box::new(Guarded { device: self.clone(), program: Arc::clone(program), precision, running, is_first }))
+    }
+
+    fn class_fields(
+        &self,
+        program: &Arc<Program>,
+        hu: &[f32],
+        run: &VolumeRun,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<ClassFields, VolumeError> {
+        if self.loss().is_none() {
+            match self.first.class_fields(program, hu, run, progress) {
+                Err(VolumeError::Network(NetworkError::Operation { source: error @ OpError::Device { .. } })) => {
+                    self.lose(error);
+                }
+                result => return result,
+            }
+        }
+        self.second.class_fields(program, hu, run, progress)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a device must be able to do: run a [`Program`].
 //!
 //! A device is a sibling module that implements [`Device`]; [`crate::Cpu`] is
-//! the reference. One test body runs on all of them (`tests/devices.rs`).
+//! the reference. One test body runs on all of them (`tests/parity.rs`).
 
 mod choice;
 mod fallback;
+pub(crate) mod volume;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::tensor::Tensor;
 
 pub use choice::{Choice, Opened, open};
 pub use fallback::{Fallback, LossReport};
+pub use volume::{ClassFields, HuWindow, Passes, VolumeError, VolumeRun};
 
 /// How activations are stored; sums are always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -23,7 +25,7 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// 16-bit floats: bf16 on the processor, fp16 on a GPU. Half the memory.
+    /// 16-bit floats (fp16). Half the memory.
     Half,
 }
 
@@ -37,6 +39,32 @@ pub trait Device: Send + Sync + Debug {
     /// # Errors
     /// [`OpError::Device`] when the device is out of memory or gone.
     fn load(&self, program: &Arc<Program>, precision: Precision) -> Result<Box<dyn Executable>, OpError>;
+
+    /// Brings a CT to the network's grid and runs the network over it: the CT
+    /// there and the channels of the first output.
+    ///
+    /// - `hu`: the CT, `run.ct_dims` voxels.
+    /// - `progress`: called with 0.0 when the network begins, then with the
+    ///   share that is done.
+    ///
+    /// A device with its own memory keeps everything there between the CT and
+    /// the fields; this default does all but the network on the processor.
+    ///
+    /// # Errors
+    /// [`VolumeError::Grid`] for grids and settings that make no sense,
+    /// [`VolumeError::Network`] when the network refuses or the device failed.
+    ///
+    /// Cost: the network's, for each window; three passes over the CT for the
+    /// blur.
+    fn class_fields(
+        &self,
+        program: &Arc<Program>,
+        hu: &[f32],
+        run: &VolumeRun,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<ClassFields, VolumeError> {
+        volume::class_fields(self, program, hu, run, progress)
+    }
 }
 
 /// A network ready to run on one device.

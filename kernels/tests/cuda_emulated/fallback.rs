@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use kernels::device::Fallback;
+use kernels::device::{Fallback, HuWindow, Passes, VolumeRun};
 use kernels::{Cpu, Cuda, Device, Precision, Program, Weights};
 
 use crate::emulator::Emulator;
@@ -39,4 +39,29 @@ fn a_lost_gpu_is_replaced_by_the_processor_in_the_same_run() {
     }
     assert_eq!(reports.load(Ordering::Relaxed), 1);
     assert!(reason.lock().unwrap().contains("CUDA_ERROR_LAUNCH_FAILED"));
+}
+
+#[test]
+fn a_gpu_lost_in_the_middle_of_a_ct_costs_time_and_not_the_case() {
+    let emulator = Emulator::take();
+    let graph = small_network();
+    let program = Arc::new(Program::new(&graph, &Weights::synthetic(&graph).unwrap()).unwrap());
+    let device = Fallback::new(Arc::new(Cuda::open().unwrap()), Arc::new(Cpu::new()), Arc::new(|_| ()));
+    let run = VolumeRun {
+        ct_dims: [7, 9, 8],
+        grid_dims: [6, 11, 9],
+        ct_from_grid: [[0.9, 0.0, 0.0, 0.0], [0.0, 0.8, 0.0, 0.0], [0.0, 0.0, 1.1, 0.0]],
+        blur_voxels: [0.5, 0.0, 0.0],
+        outside_hu: -1000.0,
+        window: HuWindow { low: -1000.0, high: 1000.0, offset: 0.0, scale: 500.0 },
+        passes: Passes::Windows { patch: [4, 8, 8], overlap: 0.25, empty_below_hu: 0.0 },
+    };
+    let hu: Vec<f32> = (0..7 * 9 * 8).map(|i| ((i * 37) % 900) as f32 - 200.0).collect();
+    let fields = |device: &dyn Device| device.class_fields(&program, &hu, &run, &mut |_| ()).unwrap();
+    let want = fields(&Cpu::new());
+    assert!(fields(&device) != want, "the first case is the GPU's, in fp16");
+    emulator.set("FAIL_AFTER", 5);
+    assert!(fields(&device) == want, "the lost one is the processor's");
+    assert!(device.loss().is_some());
+    assert!(fields(&device) == want);
 }

@@ -52,6 +52,24 @@ fn a_long_winding_part_is_one() {
     });
 }
 
+/// Specks of noise would be vertebrae, and a vertebra lost with them.
+#[test]
+fn crumbs_go_and_the_rest_stays() {
+    let dims = [7, 11, 35];
+    let labels: Vec<u8> = noise(dims, 0.28, 4).iter().zip(0_u32..).map(|(v, i)| v * (1 + (i % 3) as u8)).collect();
+    let mask: Vec<bool> = labels.iter().map(|v| *v != 0).collect();
+    let parts = connected_components(&mask, dims, Connectivity::Faces).unwrap();
+    let size = |part: u32| (part as usize).checked_sub(1).map_or(0, |i| parts.sizes[i]);
+    let want: Vec<u8> =
+        labels.iter().zip(&parts.labels).map(|(label, part)| if size(*part) < 20 { 0 } else { *label }).collect();
+    assert!(want != labels && want.iter().any(|v| *v != 0));
+    on_every_device(|cuda| {
+        let mut map = cuda.upload_labels(&labels, dims).unwrap();
+        map.clear_small_parts(Connectivity::Faces, 20).unwrap();
+        assert!(map.download().unwrap() == want);
+    });
+}
+
 #[test]
 fn an_empty_mask_has_no_parts() {
     on_every_device(|cuda| {

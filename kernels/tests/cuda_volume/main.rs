@@ -2,13 +2,20 @@
 //! engine's rules where the CPU function is there.
 //!
 //! With the feature `cuda-emulator` the kernels run on a CPU model of the GPU,
-//! under two orders of the threads; with `cuda-device` alone on a GPU, and
-//! not at all without one.
+//! under two orders of the threads, with streams that run as late or as early
+//! as they may; with `cuda-device` alone on a GPU, and not at all without one
+//! (a line says so, `SPINENAV_REQUIRE_GPU=1` makes it a failure).
 #![cfg(feature = "cuda-device")]
 // Helpers of tests may panic, as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cases;
+mod chain;
+mod classes;
 mod components;
+mod copies;
+#[path = "../support/gpu.rs"]
+mod gpu;
 mod grids;
 mod marching;
 mod points;
@@ -28,10 +35,8 @@ fn on_every_device(test: impl Fn(&Cuda)) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     for schedule in schedules() {
         set_schedule(schedule);
-        match Cuda::open() {
-            Ok(cuda) => test(&cuda),
-            Err(error) if cfg!(feature = "cuda-emulator") => panic!("the emulator must open: {error}"),
-            Err(error) => println!("skipped: {error}"),
+        if let Some(cuda) = gpu::required(Cuda::open()) {
+            test(&cuda);
         }
     }
     set_schedule(0);
@@ -54,8 +59,14 @@ fn set_schedule(schedule: u32) {
     unsafe extern "C" {
         fn emulator_set(name: *const c_char, value: c_longlong);
     }
-    // SAFETY: changes a setting of the emulator, which this test is linked to.
-    unsafe { emulator_set(c"SCHEDULE".as_ptr(), c_longlong::from(schedule)) }
+    // In the first order of threads copies on a second stream run ahead of
+    // everything they do not wait for, in the second all streams run late.
+    let streams = if schedule == 0 { 2 } else { 1 };
+    // SAFETY: changes settings of the emulator, which this test is linked to.
+    unsafe {
+        emulator_set(c"SCHEDULE".as_ptr(), c_longlong::from(schedule));
+        emulator_set(c"STREAMS".as_ptr(), streams);
+    }
 }
 
 #[cfg(not(feature = "cuda-emulator"))]

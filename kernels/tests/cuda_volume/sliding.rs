@@ -1,7 +1,8 @@
 //! Sliding windows, softmax and labels.
 
 use kernels::Tensor;
-use kernels::cuda::volume::{HuWindow, SlidingSettings};
+use kernels::cuda::volume::SlidingSettings;
+use kernels::device::HuWindow;
 
 use crate::{Random, assert_close, on_every_device};
 
@@ -26,12 +27,11 @@ fn softmax(logits: &Tensor) -> Tensor {
     result
 }
 
-/// What the engine's `segment::sliding` does: weights times probabilities,
-/// divided by the weights.
+/// What `Device::class_fields` does on the processor: weights times
+/// probabilities, divided by the weights.
 fn blended(windows: &[Option<Tensor>], weights: &[f32]) -> Vec<f32> {
     let (mut sums, mut total) = (vec![0f32; CLASSES * VOXELS], vec![0f32; VOXELS]);
     for (origin, window) in ORIGINS.iter().zip(windows) {
-        let probabilities = window.as_ref().map(softmax);
         for (i, weight) in weights.iter().enumerate() {
             let at = [i / 40 + origin[0], i / 5 % 8 + origin[1], i % 5 + origin[2]];
             if at.iter().zip(DIMS).any(|(a, n)| *a >= n) {
@@ -41,7 +41,7 @@ fn blended(windows: &[Option<Tensor>], weights: &[f32]) -> Vec<f32> {
             total[voxel] += weight;
             for class in 0..CLASSES {
                 let background = f32::from(u8::from(class == 0));
-                let p = probabilities.as_ref().map_or(background, |t| t.data()[class * PATCH_VOXELS + i]);
+                let p = window.as_ref().map_or(background, |t| t.data()[class * PATCH_VOXELS + i]);
                 sums[class * VOXELS + voxel] += weight * p;
             }
         }
@@ -58,17 +58,22 @@ fn blended(windows: &[Option<Tensor>], weights: &[f32]) -> Vec<f32> {
 fn blends_windows_like_the_engine() {
     let mut random = Random(11);
     let weights = random.values(PATCH_VOXELS, 0.1, 1.0);
-    let logits = || Tensor::new([CLASSES, 6, 8, 5], random.values(CLASSES * PATCH_VOXELS, -9.0, 9.0)).unwrap();
-    let mut windows: Vec<Option<Tensor>> = std::iter::repeat_with(logits).take(ORIGINS.len()).map(Some).collect();
-    windows[2] = None;
+    let mut logits = || Tensor::new([CLASSES, 6, 8, 5], random.values(CLASSES * PATCH_VOXELS, -9.0, 9.0)).unwrap();
+    let mut windows: Vec<Option<Tensor>> =
+        std::iter::repeat_with(|| softmax(&logits())).take(ORIGINS.len()).map(Some).collect();
+    // No bone where the third window lies, nor in the one voxel of the last.
+    (windows[2], windows[4]) = (None, None);
+    let hu: Vec<f32> = (0..VOXELS).map(|i| if i / 91 >= 3 && i % 13 >= 8 { -500.0 } else { 300.0 }).collect();
     let want = blended(&windows, &weights);
     on_every_device(|cuda| {
+        let volume = cuda.upload_volume(&hu, DIMS).unwrap();
         let mut sums = cuda.sliding_sums(DIMS, CLASSES, PATCH, &weights).unwrap();
+        let input = cuda.upload_tensor(&Tensor::zeros([1, 6, 8, 5]).unwrap()).unwrap();
+        // What a network makes of nothing must not count.
+        let nonsense = Tensor::new([CLASSES, 6, 8, 5], vec![f32::NAN; CLASSES * PATCH_VOXELS]).unwrap();
         for (origin, window) in ORIGINS.into_iter().zip(&windows) {
-            match window {
-                Some(logits) => sums.blend(&cuda.upload_tensor(logits).unwrap(), origin).unwrap(),
-                None => sums.blend_background(origin).unwrap(),
-            }
+            sums.cut(&volume, origin, &SlidingSettings::default(), &input).unwrap();
+            sums.blend(&cuda.upload_tensor(window.as_ref().unwrap_or(&nonsense)).unwrap()).unwrap();
         }
         let probabilities = sums.into_probabilities().unwrap();
         assert_close(probabilities.download().unwrap().data(), &want, 1e-5);
@@ -76,22 +81,24 @@ fn blends_windows_like_the_engine() {
 }
 
 #[test]
-fn windows_without_bone_are_not_worth_a_network() {
+fn windows_are_cut_scaled_and_padded() {
     let mut hu = Random(5).values(VOXELS, -500.0, 100.0);
     hu[(8 * 7 + 6) * 13 + 12] = 700.0;
     let window = HuWindow { low: -200.0, high: 600.0, offset: 100.0, scale: 250.0 };
     let settings = SlidingSettings { window, ..SlidingSettings::default() };
     on_every_device(|cuda| {
         let volume = cuda.upload_volume(&hu, DIMS).unwrap();
-        let sums = cuda.sliding_sums(DIMS, CLASSES, PATCH, &[1.0; PATCH_VOXELS]).unwrap();
-        assert!(sums.cut(&volume, [0; 3], &settings).unwrap().is_none());
-        let input = sums.cut(&volume, [3, 0, 8], &settings).unwrap().unwrap().download().unwrap();
-        assert_eq!(input.shape(), [1, 6, 8, 5]);
-        let at = |z: usize, y: usize, x: usize| input.at([0, z, y, x]).unwrap();
+        let mut sums = cuda.sliding_sums(DIMS, CLASSES, PATCH, &[1.0; PATCH_VOXELS]).unwrap();
+        let input = cuda.upload_tensor(&Tensor::zeros([1, 6, 8, 5]).unwrap()).unwrap();
+        sums.cut(&volume, [3, 0, 8], &settings, &input).unwrap();
+        let cut = input.download().unwrap();
+        let at = |z: usize, y: usize, x: usize| cut.at([0, z, y, x]).unwrap();
         assert_eq!((at(5, 6, 4), at(5, 7, 4)), (2.0, -1.2)); // clamped bone, padding
         let scaled = (hu[4 * 91 + 2 * 13 + 9].clamp(-200.0, 600.0) - 100.0) / 250.0;
         assert!((at(1, 2, 1) - scaled).abs() < 1e-6);
-        assert!(sums.cut(&volume, [9, 0, 0], &settings).is_err());
+        assert!(sums.cut(&volume, [9, 0, 0], &settings, &input).is_err());
+        let wrong = cuda.upload_tensor(&Tensor::zeros([1, 6, 8, 6]).unwrap()).unwrap();
+        assert!(sums.cut(&volume, [0; 3], &settings, &wrong).is_err() && sums.blend(&wrong).is_err());
     });
 }
 

@@ -2,5 +2,6 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod golden;
+pub mod gpu;
 pub mod random_graph;
 pub mod reference;

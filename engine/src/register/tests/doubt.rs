@@ -48,6 +48,42 @@ fn a_small_patch_is_not_accepted() {
     assert_ne!(register(&points, &truth()).verdict(), Verdict::Accept);
 }
 
+#[test]
+fn bone_that_looks_one_way_only_is_never_accepted() {
+    // A facet, the flat side of a body, and a single point touched 500 times
+    // with noise: a pose would slide or turn freely.
+    let bone = exposed(2..3);
+    let all = TargetSettings { approach: None, ..TargetSettings::default() };
+    let target = Target::new(&BONE.cloud, Some(&BONE.levels), &all).unwrap();
+    let patch = |is_in: &dyn Fn(&[f32; 3], &[f32; 3]) -> bool| {
+        bone.select(&(0..bone.len()).filter(|&i| is_in(&bone.points[i], &bone.normals[i])).collect::<Vec<_>>())
+    };
+    let lowest = bone.points.iter().map(|p| p[1]).fold(f32::MAX, f32::min);
+    let seed = bone.points[bone.len() / 3];
+    let near = |p: &[f32; 3], mm: f32| (0..3).map(|i| (p[i] - seed[i]).powi(2)).sum::<f32>().sqrt() < mm;
+    let patches = [
+        ("side of the body", patch(&|p, n| p[1] < lowest + 14.0 && n[0] > 0.85)),
+        ("facet", patch(&|p, _| near(p, 5.0))),
+        ("spot", patch(&|p, _| near(p, 1.0))),
+    ];
+    let mut random = Random::new(17);
+    for (name, patch) in patches {
+        assert!(!patch.is_empty(), "{name}");
+        let touch = |r: &mut Random| {
+            let at = Point::<Ct>::from(patch.points[r.below(patch.len())]);
+            truth() * (at + Vector::from_vector3(Vector3::from(r.normal3()) * 0.2))
+        };
+        let points: Vec<_> = (0..500).map(|_| touch(&mut random)).collect();
+        match surface(&target, &points, &truth(), &settings()) {
+            Ok(registration) => {
+                assert_ne!(registration.verdict(), Verdict::Accept, "{name}");
+                assert!(registration.reasons()[0].to_string().contains(':'), "{name} says what to do");
+            }
+            Err(error) => assert!(error.to_string().contains(';'), "{name} says what to do: {error}"),
+        }
+    }
+}
+
 fn attempt(points: &[Point<Patient>], initial: &Transform<Patient, Ct>) -> Result<Registration, RegisterError> {
     surface(&BONE.target, points, initial, &settings())
 }
@@ -59,6 +95,13 @@ fn unusable_input_is_an_error() {
     assert!(matches!(attempt(&[], &truth()), Err(RegisterError::TooFewPoints { found: 0, .. })));
     let line: Vec<Point<Patient>> = (0..60).map(|i| truth() * Point::new(0.0, 20.0, f64::from(i))).collect();
     assert!(matches!(attempt(&line, &truth()), Err(RegisterError::Collinear { .. })));
+    let flat: Vec<_> =
+        (0..60).map(|i| truth() * Point::new(f64::from(i % 8) * 4.0, 20.0, f64::from(i / 8) * 5.0)).collect();
+    assert!(matches!(attempt(&flat, &truth()), Err(RegisterError::Coplanar { .. })));
+    let metres: Vec<_> = good.iter().map(|p| Point::from_vector3(p.vector3() * 1e-3)).collect();
+    assert!(attempt(&metres, &truth()).unwrap_err().to_string().contains("were they metres?"));
+    let still = attempt(&[good[0]; 200], &truth());
+    assert!(matches!(still, Err(RegisterError::Duplicates { found: 200, distinct: 1, .. })));
     let mut nan = good.clone();
     nan[40] = Point::new(0.0, f64::NAN, 0.0);
     assert!(matches!(attempt(&nan, &truth()), Err(RegisterError::NotFinite { index: 40 })));
@@ -82,7 +125,15 @@ fn chance_is_not_bone_and_odd_settings_do_not_panic() {
     let good = sweep(&exposed(1..2), &truth(), &Sweep::default());
     let odd = Settings {
         min_points: 0,
-        search: MultiStart { starts: 0, capture_deg: f64::NAN, capture_mm: 1e9, subset: 0, keep: 0 },
+        search: MultiStart {
+            starts: 0,
+            capture_deg: f64::NAN,
+            capture_mm: 1e9,
+            subset: 0,
+            keep: 0,
+            wide_starts: 70,
+            ..MultiStart::default()
+        },
         surface_sigma_mm: f64::NAN,
         ..settings()
     };

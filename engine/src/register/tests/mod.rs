@@ -1,6 +1,7 @@
 //! What a surgeon would lose if the registration were wrong.
 
 mod doubt;
+mod methods;
 
 use std::sync::LazyLock;
 

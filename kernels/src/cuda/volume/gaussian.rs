@@ -34,12 +34,12 @@ impl DeviceVolume {
             let is_valid = (0.0..=MAX_SIGMA).contains(&sigma);
             check_setting("gaussian_blur", "sigma_voxels", sigma, is_valid, "0 to 256 voxels").map_err(grid_error)?;
         }
-        self.convolve(&sigma_voxels.map(gaussian_taps))
+        self.convolve(&sigma_voxels.map(|sigma| gaussian_taps(sigma, (TRUNCATE_SIGMAS * sigma + 0.5).floor() as i32)))
     }
 
     /// Convolves each axis with its taps (an odd number, centre in the middle;
     /// a single tap leaves the axis alone).
-    fn convolve(&self, taps: &[Vec<f32>; 3]) -> Result<DeviceVolume, OpError> {
+    pub(super) fn convolve(&self, taps: &[Vec<f32>; 3]) -> Result<DeviceVolume, OpError> {
         let mut done: Option<Buffer<f32>> = None;
         for (axis, taps) in taps.iter().enumerate() {
             if taps.len() > 1 {
@@ -92,13 +92,12 @@ impl DeviceVolume {
     }
 }
 
-/// A sampled Gaussian that sums to one; `[1]` for sigma 0. The same numbers
-/// as on the CPU.
-fn gaussian_taps(sigma: f64) -> Vec<f32> {
+/// A sampled Gaussian of `radius` taps to either side that sums to one; `[1]`
+/// for sigma 0. The same numbers as on the CPU.
+pub(super) fn gaussian_taps(sigma: f64, radius: i32) -> Vec<f32> {
     if sigma <= 0.0 {
         return vec![1.0];
     }
-    let radius = (TRUNCATE_SIGMAS * sigma + 0.5).floor() as i32;
     let value = |i: i32| (-0.5 * (f64::from(i) / sigma).powi(2)).exp();
     let sum: f64 = (-radius..=radius).map(value).sum();
     (-radius..=radius).map(|i| (value(i) / sum) as f32).collect()

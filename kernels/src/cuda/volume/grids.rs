@@ -1,8 +1,13 @@
 //! Volumes and label maps on the GPU.
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::buffer::{Buffer, each, grid_error, launch, narrow, parameters, voxel_count};
 use crate::cuda::Cuda;
+use crate::cuda::driver::Driver;
+use crate::cuda::memory::Pinned;
+use crate::cuda::staging::Arriving;
 use crate::error::OpError;
 use crate::grid::{check_len, check_setting};
 
@@ -42,15 +47,10 @@ impl Cuda {
     /// # Errors
     /// As [`Cuda::upload_volume`].
     pub fn upload_stored_hu(&self, stored: &[i16], dims: [usize; 3]) -> Result<DeviceVolume, OpError> {
-        let voxels = checked_len("upload_stored_hu", dims, stored.len())?;
-        let stored = Buffer::upload(&self.driver, stored)?;
-        let hu = Buffer::new(&self.driver, voxels)?;
-        let parameters =
-            ConvertStoredHuParameters { stored: stored.address(), hu: hu.address(), voxels: narrow(voxels) };
-        // SAFETY: both buffers hold `voxels` values; watched by
-        // `cuda_volume::stored_units_and_masks`.
-        unsafe { launch(&self.driver, "convert_stored_hu", each(voxels), &parameters)? };
-        Ok(DeviceVolume { values: hu, dims })
+        checked_len("upload_stored_hu", dims, stored.len())?;
+        let mut volume = DeviceVolume::reserve(&self.driver, dims)?;
+        volume.fill_stored_hu(stored)?;
+        Ok(volume)
     }
 
     /// Copies labels or a mask to the GPU; `dims` are `[z, y, x]`.
@@ -69,6 +69,28 @@ fn checked_len(operation: &'static str, dims: [usize; 3], given: usize) -> Resul
 }
 
 impl DeviceVolume {
+    /// Memory to be filled.
+    pub(super) fn reserve(driver: &Arc<Driver>, dims: [usize; 3]) -> Result<Self, OpError> {
+        Ok(Self { values: Buffer::new(driver, voxel_count("volume", dims)?)?, dims })
+    }
+
+    /// Replaces all values.
+    pub(super) fn fill(&mut self, values: &[f32]) -> Result<(), OpError> {
+        self.values.fill(values)
+    }
+
+    /// Replaces all values by stored Hounsfield units.
+    pub(super) fn fill_stored_hu(&mut self, stored: &[i16]) -> Result<(), OpError> {
+        let voxels = checked_len("fill_stored_hu", self.dims, stored.len())?;
+        let driver = self.values.driver();
+        let stored = Buffer::upload(driver, stored)?;
+        let parameters =
+            ConvertStoredHuParameters { stored: stored.address(), hu: self.values.address(), voxels: narrow(voxels) };
+        // SAFETY: both buffers hold `voxels` values; watched by
+        // `cuda_volume::stored_units_and_masks`.
+        unsafe { launch(driver, "convert_stored_hu", each(voxels), &parameters) }
+    }
+
     /// `[z, y, x]`.
     #[must_use]
     pub const fn dims(&self) -> [usize; 3] {
@@ -124,6 +146,19 @@ impl DeviceLabels {
     /// [`OpError::Device`] when anything queued before failed.
     pub fn download(&self) -> Result<Vec<u8>, OpError> {
         self.values.download()
+    }
+
+    /// Starts to copy the labels to `values`, which holds as many, once all
+    /// work so far is done; later work goes on meanwhile.
+    pub(super) fn start_download<'a>(
+        &'a self,
+        driver: &'a Driver,
+        values: &'a mut Pinned<u8>,
+    ) -> Result<Arriving<'a, u8>, OpError> {
+        checked_len("download", self.dims, values.values().len())?;
+        // SAFETY: as many labels as `values`, borrowed as long as it arrives;
+        // watched by `cuda_volume::copies`.
+        unsafe { Arriving::start(driver, self.values.address(), values) }
     }
 
     /// The mask of one label.

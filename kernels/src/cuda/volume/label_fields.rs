@@ -28,6 +28,21 @@ pub struct LabelBox {
     pub high: [usize; 3],
 }
 
+/// Boxes on the GPU, as `label_boxes` of `volume_masks.cu` leaves them.
+#[derive(Debug)]
+pub(super) struct DeviceBoxes(Buffer<u32>);
+
+impl DeviceBoxes {
+    /// By label; waits.
+    pub(super) fn download(&self) -> Result<Vec<Option<LabelBox>>, OpError> {
+        let one = |[low, high]: &[[u32; 3]; 2]| {
+            let low = low.map(|c| (u32::MAX - c) as usize);
+            (low[0] != u32::MAX as usize).then(|| LabelBox { low, high: high.map(|c| c as usize) })
+        };
+        Ok(self.0.download()?.as_chunks::<3>().0.as_chunks::<2>().0.iter().map(one).collect())
+    }
+}
+
 impl DeviceLabels {
     /// The box of each label that occurs, by label; label 0 has none.
     ///
@@ -36,9 +51,13 @@ impl DeviceLabels {
     ///
     /// Cost: one read of the labels.
     pub fn label_boxes(&self) -> Result<Vec<Option<LabelBox>>, OpError> {
+        self.find_label_boxes()?.download()
+    }
+
+    /// The same, left on the GPU.
+    pub(super) fn find_label_boxes(&self) -> Result<DeviceBoxes, OpError> {
         let driver = self.values.driver();
-        let nothing = [[u32::MAX; 3], [0; 3]].as_flattened().repeat(LABELS);
-        let boxes = Buffer::upload(driver, &nothing)?;
+        let boxes = Buffer::<u32>::zeros(driver, LABELS * 6)?;
         let parameters =
             LabelBoxesParameters { labels: self.values.address(), boxes: boxes.address(), dims: self.dims.map(narrow) };
         let blocks = self.voxels().div_ceil(BOX_VOXELS);
@@ -46,11 +65,7 @@ impl DeviceLabels {
         // SAFETY: the labels have those dimensions, the boxes six numbers for
         // each of 256 labels; watched by `cuda_volume::boxes_and_fields_of_labels`.
         unsafe { launch(driver, "label_boxes", shape, &parameters)? };
-        let one = |[low, high]: &[[u32; 3]; 2]| {
-            let widen = |corner: &[u32; 3]| corner.map(|c| c as usize);
-            (low[0] != u32::MAX).then(|| LabelBox { low: widen(low), high: widen(high) })
-        };
-        Ok(boxes.download()?.as_chunks::<3>().0.as_chunks::<2>().0.iter().map(one).collect())
+        Ok(DeviceBoxes(boxes))
     }
 
     /// 1.0 where the label is, 0.0 elsewhere: to smooth, and to cut at 0.5.

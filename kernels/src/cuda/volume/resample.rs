@@ -1,50 +1,22 @@
 //! A volume sampled on another grid on the GPU.
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::buffer::{Buffer, each, grid_error, launch, narrow, parameters, voxel_count};
 use super::grids::{DeviceLabels, DeviceVolume};
-use crate::cuda::driver::refuse;
+use crate::cuda::driver::Driver;
+use crate::device::HuWindow;
 use crate::error::OpError;
 use crate::grid::check_setting;
 
-/// What a network is given of an HU value: `(clamp(hu) - offset) / scale`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[repr(C)]
-pub struct HuWindow {
-    /// Lowest HU kept.
-    pub low: f32,
-    /// Highest HU kept.
-    pub high: f32,
-    /// Subtracted, HU.
-    pub offset: f32,
-    /// Divided by, HU; not 0.
-    pub scale: f32,
-}
-
-impl Default for HuWindow {
-    /// Leaves every value as it is.
-    fn default() -> Self {
-        Self { low: f32::NEG_INFINITY, high: f32::INFINITY, offset: 0.0, scale: 1.0 }
-    }
-}
-
-impl HuWindow {
-    pub(super) fn check(&self, operation: &'static str) -> Result<(), OpError> {
-        let (low, high, scale) = (self.low, self.high, f64::from(self.scale));
-        check_setting(operation, "offset", f64::from(self.offset), true, "finite")
-            .and_then(|()| check_setting(operation, "scale", scale, scale != 0.0, "finite and not 0"))
-            .map_err(grid_error)?;
-        if low <= high {
-            return Ok(());
-        }
-        Err(refuse(&format!(
-            "{operation}: the window keeps {low} to {high} HU; its low end must not be above the high one"
-        )))
-    }
+/// Refuses a window that no value passes.
+pub(super) fn check_window(operation: &'static str, window: &HuWindow) -> Result<(), OpError> {
+    window.check(operation).map_err(grid_error)
 }
 
 /// The source voxels on both sides of a destination index along an axis.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 #[repr(C)]
 struct AxisSample {
     lower: i32,
@@ -73,6 +45,12 @@ parameters! {
 }
 parameters! {
     struct LabelsParameters {
+        source: u64, places: u64, result: u64, source_height: u32, source_width: u32, depth: u32, height: u32,
+        width: u32, outside: u32,
+    }
+}
+parameters! {
+    struct LabelsObliqueParameters {
         source: u64, result: u64, source_from_result: [[f64; 4]; 3], source_depth: u32, source_height: u32,
         source_width: u32, depth: u32, height: u32, width: u32, outside: u32,
     }
@@ -99,10 +77,10 @@ impl DeviceVolume {
         window: &HuWindow,
     ) -> Result<DeviceVolume, OpError> {
         let voxels = check("resample", src_from_dst, dims)?;
-        window.check("resample")?;
+        check_window("resample", window)?;
         let result = Buffer::<f32>::new(self.values.driver(), voxels)?;
         if is_diagonal(src_from_dst) {
-            self.resample_into("resample_linear", result.address(), src_from_dst, dims, outside, window)?;
+            self.resample_parallel(result.address(), src_from_dst, dims, outside, window)?;
         } else {
             let [source_depth, source_height, source_width] = self.dims.map(narrow);
             let [depth, height, width] = dims.map(narrow);
@@ -127,31 +105,10 @@ impl DeviceVolume {
         Ok(DeviceVolume { values: result, dims })
     }
 
-    /// [`DeviceVolume::resample`] for parallel axes to fp16 bits, for a
-    /// network that reads half precision; returns them to the host.
-    ///
-    /// # Errors
-    /// As there, and for axes that are not parallel.
-    pub fn resample_half(
+    /// Along parallel axes; where each index falls is computed here, as on
+    /// the CPU.
+    fn resample_parallel(
         &self,
-        src_from_dst: &[[f64; 4]; 3],
-        dims: [usize; 3],
-        outside: f32,
-        window: &HuWindow,
-    ) -> Result<Vec<u16>, OpError> {
-        let voxels = check("resample_half", src_from_dst, dims)?;
-        window.check("resample_half")?;
-        if !is_diagonal(src_from_dst) {
-            return Err(refuse("resample_half: the grids' axes must be parallel; use resample"));
-        }
-        let result = Buffer::<u16>::new(self.values.driver(), voxels)?;
-        self.resample_into("resample_linear_half", result.address(), src_from_dst, dims, outside, window)?;
-        result.download()
-    }
-
-    fn resample_into(
-        &self,
-        kernel: &'static str,
         result: u64,
         src_from_dst: &[[f64; 4]; 3],
         dims: [usize; 3],
@@ -159,13 +116,7 @@ impl DeviceVolume {
         window: &HuWindow,
     ) -> Result<(), OpError> {
         let driver = self.values.driver();
-        let mut places = Vec::with_capacity(dims.iter().sum());
-        for (axis, row) in src_from_dst.iter().enumerate() {
-            let (count, length) = (dims[2 - axis], self.dims[2 - axis]);
-            // As the CPU computes it: the other indices add their zero.
-            places.extend((0..count).map(|i| locate(row[axis] * i as f64 + row[3], length)));
-        }
-        let places = Buffer::upload(driver, &places)?;
+        let places = places(driver, src_from_dst, self.dims, dims)?;
         let [_, source_height, source_width] = self.dims.map(narrow);
         let [depth, height, width] = dims.map(narrow);
         let parameters = ResampleParameters {
@@ -183,7 +134,7 @@ impl DeviceVolume {
         // SAFETY: `places` holds width + height + depth entries that lie in
         // the source, the result all voxels; watched by
         // `cuda_volume::resamples_like_the_cpu`.
-        unsafe { launch(driver, kernel, each(dims.iter().product()), &parameters) }
+        unsafe { launch(driver, "resample_linear", each(dims.iter().product()), &parameters) }
     }
 }
 
@@ -204,23 +155,60 @@ impl DeviceLabels {
         let result = Buffer::new(driver, voxels)?;
         let [source_depth, source_height, source_width] = self.dims.map(narrow);
         let [depth, height, width] = dims.map(narrow);
-        let parameters = LabelsParameters {
-            source: self.values.address(),
-            result: result.address(),
-            source_from_result: *src_from_dst,
-            source_depth,
-            source_height,
-            source_width,
-            depth,
-            height,
-            width,
-            outside: u32::from(outside),
-        };
-        // SAFETY: both buffers hold the voxels of their dimensions; watched
-        // by `cuda_volume::labels_come_back_to_the_ct`.
-        unsafe { launch(driver, "resample_nearest_labels", each(voxels), &parameters)? };
+        let (source, outside) = (self.values.address(), u32::from(outside));
+        // SAFETY: source and result hold the voxels of their dimensions, and
+        // the kernels locate within them; watched by
+        // `cuda_volume::labels_come_back_to_the_ct`.
+        unsafe {
+            if is_diagonal(src_from_dst) {
+                let places = places(driver, src_from_dst, self.dims, dims)?;
+                let (places, result) = (places.address(), result.address());
+                let parameters = LabelsParameters {
+                    source,
+                    places,
+                    result,
+                    source_height,
+                    source_width,
+                    depth,
+                    height,
+                    width,
+                    outside,
+                };
+                launch(driver, "resample_labels", each(voxels), &parameters)?;
+            } else {
+                let parameters = LabelsObliqueParameters {
+                    source,
+                    result: result.address(),
+                    source_from_result: *src_from_dst,
+                    source_depth,
+                    source_height,
+                    source_width,
+                    depth,
+                    height,
+                    width,
+                    outside,
+                };
+                launch(driver, "resample_labels_oblique", each(voxels), &parameters)?;
+            }
+        }
         Ok(DeviceLabels { values: result, dims })
     }
+}
+
+/// Where each index of the result falls on each axis of the source: x, then
+/// y, then z.
+fn places(
+    driver: &Arc<Driver>,
+    src_from_dst: &[[f64; 4]; 3],
+    source: [usize; 3],
+    result: [usize; 3],
+) -> Result<Buffer<AxisSample>, OpError> {
+    let mut places = Vec::with_capacity(result.iter().sum());
+    for (axis, row) in src_from_dst.iter().enumerate() {
+        // As the CPU computes it: the other indices add their zero.
+        places.extend((0..result[2 - axis]).map(|i| locate(row[axis] * i as f64 + row[3], source[2 - axis])));
+    }
+    Buffer::upload(driver, &places)
 }
 
 fn check(operation: &'static str, src_from_dst: &[[f64; 4]; 3], dims: [usize; 3]) -> Result<usize, OpError> {

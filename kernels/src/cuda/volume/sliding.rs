@@ -3,10 +3,11 @@
 
 use super::buffer::{Buffer, each, grid_error, launch, narrow, parameters, same_gpu, voxel_count};
 use super::grids::DeviceVolume;
-use super::resample::HuWindow;
+use super::resample::check_window;
 use super::tensor::DeviceTensor;
 use crate::cuda::Cuda;
 use crate::cuda::driver::refuse;
+use crate::device::HuWindow;
 use crate::error::OpError;
 use crate::grid::{check_len, check_setting};
 
@@ -44,15 +45,18 @@ struct Preparation {
     threshold: f32,
 }
 
-parameters! { struct CutParameters { hu: u64, window: u64, found: u64, place: Placement, prepare: Preparation } }
+parameters! { struct CutParameters { hu: u64, window: u64, found: u64, broken: u64, place: Placement, prepare: Preparation } }
 parameters! {
-    struct BlendParameters { logits: u64, weights: u64, sums: u64, total: u64, place: Placement, classes: u32 }
+    struct BlendParameters {
+        values: u64, weights: u64, found: u64, sums: u64, total: u64, place: Placement, classes: u32,
+    }
 }
-parameters! { struct BackgroundParameters { weights: u64, sums: u64, total: u64, place: Placement } }
 parameters! { struct NormalizeParameters { sums: u64, total: u64, voxels: u32, classes: u32 } }
 
 /// Weighted sums of class probabilities over a volume, window by window
-/// (nnU-Net, Isensee et al. 2021, doi:10.1038/s41592-020-01008-z).
+/// (nnU-Net, Isensee et al. 2021, doi:10.1038/s41592-020-01008-z): cut, run
+/// the network, blend, and so on. The host is never asked whether a window
+/// holds bone: the blend knows.
 ///
 /// Windows are added in the order of the calls, so the sums have the same
 /// bits in every run.
@@ -61,6 +65,12 @@ pub struct SlidingSums {
     sums: DeviceTensor,
     total: Buffer<f32>,
     weights: Buffer<f32>,
+    /// Whether the last window holds a voxel above the threshold.
+    found: Buffer<u32>,
+    /// Whether any window holds NaN.
+    broken: Buffer<u32>,
+    /// First voxel of the last window.
+    origin: [usize; 3],
     patch: [usize; 3],
 }
 
@@ -86,27 +96,33 @@ impl Cuda {
             sums: DeviceTensor::zeros(self, [classes, dims[0], dims[1], dims[2]])?,
             total: Buffer::zeros(&self.driver, voxels)?,
             weights: Buffer::upload(&self.driver, weights)?,
+            found: Buffer::zeros(&self.driver, 1)?,
+            broken: Buffer::zeros(&self.driver, 1)?,
+            origin: [0; 3],
             patch,
         })
     }
 }
 
 impl SlidingSums {
-    /// The network's input for the window whose first voxel is `origin`
-    /// `[z, y, x]`, or `None` when it holds nothing above the threshold.
+    /// Writes the network's input for the window whose first voxel is `origin`
+    /// `[z, y, x]` to `input`.
     ///
     /// # Errors
     /// [`OpError::Device`] for a volume of other dimensions or of another GPU,
-    /// and settings that are not finite.
+    /// an origin outside it, and settings that are not finite;
+    /// [`OpError::Mismatch`] for an input that is not one channel of the window.
     pub fn cut(
-        &self,
+        &mut self,
         hu: &DeviceVolume,
         origin: [usize; 3],
         settings: &SlidingSettings,
-    ) -> Result<Option<DeviceTensor>, OpError> {
+        input: &DeviceTensor,
+    ) -> Result<(), OpError> {
         let driver = self.total.driver();
         same_gpu(driver, hu.values.driver())?;
-        settings.window.check("cut")?;
+        same_gpu(driver, input.values.driver())?;
+        check_window("cut", &settings.window)?;
         for (name, value) in [("padding_hu", settings.padding_hu), ("threshold_hu", settings.threshold_hu)] {
             check_setting("cut", name, f64::from(value), true, "finite").map_err(grid_error)?;
         }
@@ -114,65 +130,47 @@ impl SlidingSums {
             let (given, expected) = (hu.dims, self.sums.dims());
             return Err(refuse(&format!("cut: the volume is {given:?} [z, y, x], the sums are {expected:?}")));
         }
-        let voxels = self.patch.iter().product();
-        let window = Buffer::new(driver, voxels)?;
-        let found = Buffer::<u32>::zeros(driver, 1)?;
+        let [depth, height, width] = self.patch;
+        self.expect("cut", input, [1, depth, height, width])?;
+        self.origin = origin;
+        self.found.clear()?;
         let SlidingSettings { window: hu_window, padding_hu: padding, threshold_hu: threshold } = *settings;
         let parameters = CutParameters {
             hu: hu.values.address(),
-            window: window.address(),
-            found: found.address(),
+            window: input.address(),
+            found: self.found.address(),
+            broken: self.broken.address(),
             place: self.place(origin)?,
             prepare: Preparation { window: hu_window, padding, threshold },
         };
         // SAFETY: the volume has the dimensions in `place`, the window its
         // voxels; watched by `cuda_volume::blends_windows_like_the_engine`.
-        unsafe { launch(driver, "sliding_cut", each(voxels), &parameters)? };
-        let [depth, height, width] = self.patch;
-        let input = DeviceTensor { values: window, shape: [1, depth, height, width] };
-        Ok((found.first()? != 0).then_some(input))
+        unsafe { launch(self.total.driver(), "sliding_cut", each(self.patch.iter().product()), &parameters) }
     }
 
-    /// Adds the softmax of a window's logits.
+    /// Adds the class probabilities of the window cut last; a window without a
+    /// voxel above the threshold is all of class 0, whatever `values` holds.
     ///
     /// # Errors
-    /// [`OpError::Mismatch`] for logits of another shape, [`OpError::Device`]
-    /// for an origin outside the volume or another GPU.
-    pub fn blend(&mut self, logits: &DeviceTensor, origin: [usize; 3]) -> Result<(), OpError> {
-        let driver = self.total.driver();
-        same_gpu(driver, logits.values.driver())?;
+    /// [`OpError::Mismatch`] for values of another shape, [`OpError::Device`]
+    /// for those of another GPU.
+    pub fn blend(&mut self, values: &DeviceTensor) -> Result<(), OpError> {
+        same_gpu(self.total.driver(), values.values.driver())?;
         let [depth, height, width] = self.patch;
         let expected = [self.sums.shape[0], depth, height, width];
-        if logits.shape != expected {
-            return Err(OpError::Mismatch { operation: "blend", first: logits.shape, second: expected });
-        }
+        self.expect("blend", values, expected)?;
         let parameters = BlendParameters {
-            logits: logits.values.address(),
+            values: values.address(),
             weights: self.weights.address(),
+            found: self.found.address(),
             sums: self.sums.values.address(),
             total: self.total.address(),
-            place: self.place(origin)?,
+            place: self.place(self.origin)?,
             classes: narrow(expected[0]),
         };
-        // SAFETY: logits and weights have the window's shape, sums and total
+        // SAFETY: values and weights have the window's shape, sums and total
         // the volume's; watched by `cuda_volume::blends_windows_like_the_engine`.
-        unsafe { launch(driver, "sliding_blend_softmax", each(self.patch.iter().product()), &parameters) }
-    }
-
-    /// Adds a window that is all of class 0.
-    ///
-    /// # Errors
-    /// As [`SlidingSums::blend`].
-    pub fn blend_background(&mut self, origin: [usize; 3]) -> Result<(), OpError> {
-        let parameters = BackgroundParameters {
-            weights: self.weights.address(),
-            sums: self.sums.values.address(),
-            total: self.total.address(),
-            place: self.place(origin)?,
-        };
-        let voxels = self.patch.iter().product();
-        // SAFETY: as in `blend`.
-        unsafe { launch(self.total.driver(), "sliding_blend_background", each(voxels), &parameters) }
+        unsafe { launch(self.total.driver(), "sliding_blend", each(self.patch.iter().product()), &parameters) }
     }
 
     /// The probabilities: sums divided by the weights.
@@ -180,6 +178,11 @@ impl SlidingSums {
     /// # Errors
     /// [`OpError::Device`] when the driver refuses.
     pub fn into_probabilities(self) -> Result<DeviceTensor, OpError> {
+        Ok(self.into_parts()?.0)
+    }
+
+    /// The probabilities, and a number that is not 0 when a window held NaN.
+    pub(super) fn into_parts(self) -> Result<(DeviceTensor, Buffer<u32>), OpError> {
         let voxels = self.sums.dims().iter().product();
         let parameters = NormalizeParameters {
             sums: self.sums.values.address(),
@@ -190,7 +193,14 @@ impl SlidingSums {
         // SAFETY: classes * voxels sums and a weight a voxel; watched by
         // `cuda_volume::blends_windows_like_the_engine`.
         unsafe { launch(self.total.driver(), "sliding_normalize", each(voxels), &parameters)? };
-        Ok(self.sums)
+        Ok((self.sums, self.broken))
+    }
+
+    fn expect(&self, operation: &'static str, given: &DeviceTensor, expected: [usize; 4]) -> Result<(), OpError> {
+        if given.shape == expected {
+            return Ok(());
+        }
+        Err(OpError::Mismatch { operation, first: given.shape, second: expected })
     }
 
     fn place(&self, origin: [usize; 3]) -> Result<Placement, OpError> {

@@ -1,10 +1,12 @@
 //! What goes into networks and comes out of them, on the GPU.
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::buffer::{Buffer, each, launch, narrow, parameters, voxel_count};
 use super::grids::{DeviceLabels, DeviceVolume};
 use crate::cuda::Cuda;
-use crate::cuda::driver::refuse;
+use crate::cuda::driver::{Driver, refuse};
 use crate::error::OpError;
 use crate::tensor::{Tensor, count};
 
@@ -14,7 +16,7 @@ const MAX_CLASSES: usize = 256;
 /// Planar f32 values `[channels, depth, height, width]` on the GPU, as [`Tensor`].
 #[derive(Debug)]
 pub struct DeviceTensor {
-    pub(super) values: Buffer<f32>,
+    pub(in crate::cuda) values: Buffer<f32>,
     pub(super) shape: [usize; 4],
 }
 
@@ -33,6 +35,21 @@ impl Cuda {
 }
 
 impl DeviceTensor {
+    /// Memory that a kernel fills.
+    pub(in crate::cuda) fn reserve(driver: &Arc<Driver>, shape: [usize; 4]) -> Result<Self, OpError> {
+        Ok(Self { values: Buffer::new(driver, count("tensor", &shape)?)?, shape })
+    }
+
+    /// The address for kernels.
+    pub(in crate::cuda) fn address(&self) -> u64 {
+        self.values.address()
+    }
+
+    /// Bytes on the GPU.
+    pub(in crate::cuda) const fn bytes(&self) -> usize {
+        self.values.len() * size_of::<f32>()
+    }
+
     /// Zeros, for sums.
     pub(super) fn zeros(cuda: &Cuda, shape: [usize; 4]) -> Result<Self, OpError> {
         let values = Buffer::zeros(&cuda.driver, count("tensor", &shape)?)?;
@@ -49,6 +66,17 @@ impl DeviceTensor {
     #[must_use]
     pub const fn dims(&self) -> [usize; 3] {
         [self.shape[1], self.shape[2], self.shape[3]]
+    }
+
+    /// Replaces all values, in order with the GPU's work.
+    ///
+    /// # Errors
+    /// [`OpError::Mismatch`] for another shape.
+    pub fn fill(&self, tensor: &Tensor) -> Result<(), OpError> {
+        if tensor.shape() != self.shape {
+            return Err(OpError::Mismatch { operation: "fill", first: tensor.shape(), second: self.shape });
+        }
+        self.values.fill(tensor.data())
     }
 
     /// Brings the values back; waits until they are computed.

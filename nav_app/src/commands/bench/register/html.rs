@@ -22,22 +22,24 @@ const COLOURS: [&str; 5] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#999999
 pub fn page(results: &Results) -> String {
     let machine = &results.machine;
     let mut page = begin("SpineNav surface registration");
+    let built = results
+        .built
+        .map_or(String::new(), |b| format!("; our target of {} points was built in {:.0} ms", b.points, b.ms));
     let _infallible = write!(
         page,
-        "<p>{}, {} threads; commit {}.</p>\n<p>{}. Our target of {} points was built in {:.0} ms.</p>\n\
+        "<p>{}, {} threads; commit {}.</p>\n<p>{}{built}.</p>\n\
          <p>Success: target registration error below {SUCCESS_MM} mm. Errors are those of the successes; \
          times are CPU times of all threads.</p>\n",
         escaped(&machine.processor),
         machine.threads,
         escaped(&results.commit),
         escaped(&results.data),
-        results.built.points,
-        results.built.ms,
     );
     for ours in &results.ours {
-        let peers = results.peers.iter().filter(|peer| peer.points == ours.points);
+        let peers = results.peers.iter().filter(|peer| peer.is_of(ours));
         let sides: Vec<&Side> = std::iter::once(ours).chain(peers).collect();
-        let _infallible = writeln!(page, "<h2>{} points, {} starts</h2>", ours.points, ours.trials.len());
+        let _infallible =
+            writeln!(page, "<h2>{}, {} points, {} starts</h2>", escaped(&ours.set), ours.points, ours.trials.len());
         legend(&mut page, &sides);
         page.push_str("<div class=\"plots\">\n");
         success(&mut page, &sides);
@@ -160,7 +162,8 @@ fn line(page: &mut String, points: impl Iterator<Item = (f64, f64)>, colour: &st
 /// Both axes logarithmic: 100 to 100 000 points, 1 to 100 000 ms.
 fn times(page: &mut String, results: &Results) {
     let mut methods: Vec<&str> = Vec::new();
-    let all = || results.ours.iter().chain(&results.peers);
+    let first = results.ours.first().map(|side| side.set.as_str());
+    let all = || results.ours.iter().chain(&results.peers).filter(move |side| Some(side.set.as_str()) == first);
     for side in all() {
         if !methods.contains(&side.method.as_str()) {
             methods.push(&side.method);

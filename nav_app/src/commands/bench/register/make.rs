@@ -4,23 +4,51 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use engine::level::present;
+use engine::register::benchmark::cases::second_segmentation;
+use engine::register::benchmark::{Case, Suite};
 use engine::register::random::Random;
 use engine::register::simulate::{Sweep, sweep};
 use engine::rehearsal::{displaced, partly};
-use engine::surface::{self, Mesh, MeshSettings};
-use geom::{Ct, Patient, Point, Transform};
+use engine::surface::{self, Mesh, MeshSettings, PointCloud};
+use geom::{Ct, Patient, Point, Transform, Vector};
 
-use super::cases::{Bone, Case};
 use crate::assets;
 
-/// Displacements of the start, degrees and mm, and how many cases have each.
-const STARTS: [(f32, f32); 4] = [(5.0, 5.0), (10.0, 10.0), (20.0, 20.0), (45.0, 25.0)];
+/// Displacements of the start, degrees and mm.
+const STARTS: [(f64, f64); 4] = [(5.0, 5.0), (10.0, 10.0), (20.0, 20.0), (45.0, 25.0)];
 /// Levels touched at the ends of the column make half cases: they are left out.
 const MARGIN: usize = 1;
 /// Points at which the error is measured.
 const TARGETS: usize = 300;
 /// Share of the exposed bone that is not touched, from one side.
 const MISSED_SHARE: [f64; 2] = [0.15, 0.35];
+/// A second segmentation: its edge lies this far outside (mm), waves of this
+/// size (mm RMS) run over it, and it has this share of the vertices.
+const SECOND: (f64, f64, f64) = (0.2, 0.25, 0.5);
+/// A vertebra moved against the CT by up to this, degrees and mm.
+const MOTION: (f64, f64) = (5.0, 3.0);
+
+/// What lies between the bone that is touched and the bone in the CT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// Nothing: one mesh serves as both.
+    Same,
+    /// Another segmentation.
+    SecondSegmentation,
+    /// The posture changed: each vertebra moved by itself.
+    Moved,
+}
+
+impl Variant {
+    /// Name of its folder within that of the plain cases.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Same => "",
+            Self::SecondSegmentation => "second-segmentation",
+            Self::Moved => "moved-vertebrae",
+        }
+    }
+}
 
 /// The bone of the CT that ships, from its reference labels.
 #[derive(Debug)]
@@ -38,41 +66,73 @@ impl Spine {
         Ok(Self { levels: numbers.into_iter().zip(meshes).collect() })
     }
 
-    /// All of it as a target.
-    pub fn bone(&self) -> Bone {
-        let mut bone = Bone::default();
+    /// All of it as a target, without cases.
+    pub fn suite(&self) -> Suite {
+        let (mut cloud, mut levels) = (PointCloud::default(), Vec::new());
         for (number, mesh) in &self.levels {
-            bone.cloud.append(&mesh.vertices_cloud());
-            bone.levels.resize(bone.cloud.len(), *number);
+            cloud.append(&mesh.vertices_cloud());
+            levels.resize(cloud.len(), *number);
         }
-        bone
+        let approach = Vector::new(0.0, 1.0, 0.0);
+        Suite { name: "the CT that ships".to_owned(), cloud, levels, approach, cases: Vec::new() }
     }
 
     /// `each` cases of `points` points for every displacement. The same
     /// arguments give the same cases.
-    pub fn cases(&self, points: usize, each: usize) -> Result<Vec<Case>> {
+    pub fn cases(&self, variant: Variant, points: usize, each: usize) -> Result<Vec<Case>> {
         let mut random = Random::new(20_261_121 + points as u64);
         let pairs = STARTS.iter().flat_map(|start| (0..each).map(move |index| (start, index)));
-        pairs.map(|(&start, index)| self.case(points, start, index, &mut random)).collect()
+        pairs.map(|(&start, index)| self.case(variant, points, start, index, &mut random)).collect()
     }
 
-    fn case(&self, points: usize, start: (f32, f32), index: usize, random: &mut Random) -> Result<Case> {
+    fn case(
+        &self,
+        variant: Variant,
+        points: usize,
+        (offset_deg, offset_mm): (f64, f64),
+        index: usize,
+        random: &mut Random,
+    ) -> Result<Case> {
         let count = 1 + index % 3;
         let choices = (self.levels.len() + 1).saturating_sub(count + 2 * MARGIN);
-        let touched = self.levels.get(MARGIN + random.below(choices)..).unwrap_or_default();
-        let mut mesh = Mesh::default();
-        touched.iter().take(count).for_each(|(_, level)| mesh.append(level));
-        let (middle, _) = touched.get(count / 2).context("too few labelled vertebrae")?;
-        let exposed = partly(&mesh.vertices_cloud(), MISSED_SHARE, random);
-        let targets: Vec<Point<Ct>> =
-            mesh.sample(TARGETS, random.bits()).points.iter().map(|p| Point::from(*p)).collect();
+        let first = MARGIN + random.below(choices);
+        let touched = self.levels.get(first..first + count).context("too few labelled vertebrae")?;
+        let (_, middle) = touched.get(count / 2).context("no vertebra")?;
+        // The error counts where the surgeon works: on the middle one.
+        let targets = middle.sample(TARGETS, random.bits());
+        let targets: Vec<Point<Ct>> = targets.points.iter().map(|p| Point::from(*p)).collect();
         let centre = Point::centroid(&targets).context("an empty vertebra")?;
-        let patient_from_ct =
-            Transform::<Patient, Ct>::identity() * displaced(centre, f64::from(start.0), f64::from(start.1), random);
+        let mut exposed = PointCloud::default();
+        for (rank, (_, mesh)) in touched.iter().enumerate() {
+            exposed.append(&bone(variant, mesh, rank == count / 2, random)?);
+        }
+        let exposed = partly(&exposed, MISSED_SHARE, random);
+        let truth = Transform::<Patient, Ct>::identity() * displaced(centre, offset_deg, offset_mm, random);
         let settings = Sweep { points, seed: random.bits(), ..Sweep::default() };
-        let points = sweep(&exposed, &patient_from_ct, &settings);
-        let levels = [u32::try_from(count)?, u32::from(*middle)];
-        Ok(Case { start_deg: start.0, start_mm: start.1, levels, patient_from_ct, points, targets })
+        let points = sweep(&exposed, &truth, &settings);
+        Ok(Case { offset_deg, offset_mm, initial: Transform::identity(), truth, points, targets })
+    }
+}
+
+/// One vertebra as it is touched. The middle one stays where the CT has it:
+/// its pose is the answer.
+fn bone(variant: Variant, mesh: &Mesh, is_middle: bool, random: &mut Random) -> Result<PointCloud> {
+    let cloud = mesh.vertices_cloud();
+    match variant {
+        Variant::Moved if !is_middle => {
+            let places: Vec<Point<Ct>> = cloud.points.iter().map(|p| Point::from(*p)).collect();
+            let centre = Point::centroid(&places).context("an empty vertebra")?;
+            let motion = displaced(centre, MOTION.0 * random.uniform(), MOTION.1 * random.uniform(), random);
+            let point = |p: &Point<Ct>| (motion * *p).to_array().map(|v| v as f32);
+            let normal = |n: &[f32; 3]| (motion * Vector::<Ct>::from(*n)).to_array().map(|v| v as f32);
+            let normals = cloud.normals.iter().map(normal).collect();
+            Ok(PointCloud { points: places.iter().map(point).collect(), normals })
+        }
+        Variant::SecondSegmentation => {
+            let levels = vec![0; cloud.len()];
+            Ok(second_segmentation(&cloud, &levels, SECOND, random.bits()).0)
+        }
+        Variant::Same | Variant::Moved => Ok(cloud),
     }
 }
 
@@ -86,17 +146,19 @@ mod tests {
         std::fs::create_dir_all(&folder)?;
         let spine = Spine::that_ships(&folder)?;
         std::fs::remove_dir_all(&folder)?;
-        let cases = spine.cases(60, 3)?;
-        assert_eq!(cases, spine.cases(60, 3)?);
-        assert_eq!(cases.len(), 3 * STARTS.len());
-        for case in &cases {
-            assert_eq!((case.points.len(), case.targets.len()), (60, TARGETS));
-            let angle = case.patient_from_ct.angle_rad().to_degrees();
-            assert!((angle - f64::from(case.start_deg)).abs() < 1e-6, "{angle}");
-            let middle = Point::centroid(&case.targets).context("targets")?;
-            let moved = (case.patient_from_ct * middle).to_array();
-            let shift = (Point::<Ct>::from(moved) - middle).norm();
-            assert!((shift - f64::from(case.start_mm)).abs() < 1e-3, "{shift}");
+        for variant in [Variant::Same, Variant::SecondSegmentation, Variant::Moved] {
+            let cases = spine.cases(variant, 60, 3)?;
+            assert_eq!(cases.len(), 3 * STARTS.len());
+            let again = spine.cases(variant, 60, 3)?;
+            for (case, again) in cases.iter().zip(&again) {
+                assert_eq!((&case.points, case.truth), (&again.points, again.truth));
+                assert_eq!((case.points.len(), case.targets.len()), (60, TARGETS));
+                let angle = case.truth.angle_rad().to_degrees();
+                assert!((angle - case.offset_deg).abs() < 1e-6, "{angle}");
+                let middle = Point::centroid(&case.targets).context("targets")?;
+                let shift = (Point::<Ct>::from((case.truth * middle).to_array()) - middle).norm();
+                assert!((shift - case.offset_mm).abs() < 1e-3, "{shift}");
+            }
         }
         Ok(())
     }

@@ -3,21 +3,23 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`cases`] | the cases as files |
+//! | [`files`] | the cases as files |
 //! | [`make`] | cases from the CT that ships |
 //! | [`ours`] | our side |
 //! | [`peers`] | the others, by `scripts/bench_register_peers.py` |
 //! | [`results`] | what comes out, for machines and people |
 //! | [`html`] | the same as a report with plots |
 
-mod cases;
+mod files;
 mod html;
 mod make;
 mod ours;
 mod peers;
 mod results;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use engine::register::benchmark::files::read;
 
 use super::machine::Machine;
 use crate::cli::BenchRegisterArguments;
@@ -25,43 +27,61 @@ use crate::failure::{Blame, Failure, with_causes};
 use crate::page::write_report;
 use crate::progress::Progress;
 use crate::report::Output;
-use cases::Case;
-use make::Spine;
+use make::{Spine, Variant};
 use peers::{Answer, Peers};
 use results::{Results, Side};
 
-/// Numbers of points, and cases a start, of the cases made here.
-const MADE: [(usize, usize); 3] = [(500, 60), (5_000, 60), (50_000, 20)];
+/// Cases made here: numbers of points, and cases for each start.
+const MADE: [(Variant, &[(usize, usize)]); 3] = [
+    (Variant::Same, &[(500, 60), (5_000, 60), (50_000, 20)]),
+    (Variant::SecondSegmentation, &[(500, 60)]),
+    (Variant::Moved, &[(500, 60)]),
+];
+
+/// One file of cases.
+struct Set {
+    name: String,
+    folder: PathBuf,
+    points: usize,
+}
 
 /// Runs the command.
 pub fn run(options: &BenchRegisterArguments, quiet: bool) -> Result<Output, Failure> {
     let machine = Machine::this(0);
     let peers = options.peers.as_deref().map(|python| Peers::new(python, machine.threads)).transpose()?;
-    let data = prepare(options)?;
-    let bone = cases::read_bone(&options.data).bad_input()?;
-    let sizes = chosen_sizes(options)?;
-    let sets: Vec<Vec<Case>> =
-        sizes.iter().map(|points| cases::read_cases(&options.data, *points)).collect::<Result<_, _>>().bad_input()?;
-    let (target, built) = ours::build(&bone).bad_input()?;
-    let mut results = Results::new(machine, data, built);
-    let steps = sets.iter().map(Vec::len).sum::<usize>() * (1 + peers.as_ref().map_or(0, |_| peers::METHODS.len()));
-    let mut progress = Progress::new(steps, quiet);
-    for set in &sets {
-        let points = set.first().map_or(0, |case| case.points.len());
-        let trials = ours::run(&target, set, &mut |number| progress.case("SpineNav", points, number, set.len()));
+    let data = prepare(&options.data)?;
+    let mut results = Results::new(machine, data);
+    let mut progress: Option<Progress> = None;
+    let sets = sets(options)?;
+    for (place, set) in sets.iter().enumerate() {
+        let suite = read(&set.folder, set.points).bad_input()?;
+        let count = suite.cases.len();
+        let progress = progress.get_or_insert_with(|| {
+            let sides = 1 + peers.as_ref().map_or(0, |_| peers::METHODS.len());
+            Progress::new(sets.len() * sides * count, quiet)
+        });
+        let (target, built) = ours::build(&suite).bad_input()?;
+        results.built.get_or_insert(built);
+        let mut each = |who: &str, number| progress.case(who, set.points, number, count);
+        // The plain cases, which lie in the folder itself, come from one mesh.
+        let is_one_mesh = set.folder == options.data;
+        let trials = ours::run(&target, &suite.cases, is_one_mesh, &mut |number| each("SpineNav", number));
         let method = concat!("SpineNav ", env!("CARGO_PKG_VERSION")).to_owned();
-        results.ours.push(Side { method, points, trials: trials.bad_input()? });
-        let Some(peers) = &peers else { continue };
-        for method in peers::METHODS {
-            let each = &mut |number| progress.case(method, points, number, set.len());
-            match peers.run(method, &options.data, set, each) {
-                Ok(Answer::Done(method, trials)) => results.peers.push(Side { method, points, trials }),
+        results.ours.push(Side { set: set.name.clone(), method, points: set.points, trials: trials.bad_input()? });
+        for method in peers::METHODS.iter().filter(|_| peers.is_some()) {
+            let Some(peers) = &peers else { continue };
+            match peers.run(method, &set.folder, &suite.cases, &mut |number| each(method, number)) {
+                Ok(Answer::Done(method, trials)) => {
+                    results.peers.push(Side { set: set.name.clone(), method, points: set.points, trials });
+                }
                 Ok(Answer::CannotRun(reason)) => results.note(reason),
-                Err(error) => results.note(with_causes(&error)),
+                Err(error) => results.note(format!("{} of {}: {}", set.points, sets[place].name, with_causes(&error))),
             }
         }
     }
-    progress.finish();
+    if let Some(progress) = &progress {
+        progress.finish();
+    }
     if let Some(file) = &options.report {
         write_report(file, &html::page(&results))?;
     }
@@ -69,39 +89,43 @@ pub fn run(options: &BenchRegisterArguments, quiet: bool) -> Result<Output, Fail
 }
 
 /// Makes the cases where there are none, and says where they come from.
-fn prepare(options: &BenchRegisterArguments) -> Result<String, Failure> {
-    let folder: &Path = &options.data;
-    let there = folder.join("target.bin").exists();
+fn prepare(folder: &Path) -> Result<String, Failure> {
     let data = format!("cases in {}", folder.display());
-    if there {
+    if folder.join("target.bin").exists() {
         return Ok(data);
     }
-    std::fs::create_dir_all(folder)
-        .map_err(|e| anyhow::anyhow!("cannot make {}: {e}; choose another folder with --data", folder.display()))
-        .bad_input()?;
+    let make = |folder: &Path| {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| anyhow::anyhow!("cannot make {}: {e}; choose another folder with --data", folder.display()))
+            .bad_input()
+    };
+    make(folder)?;
     let spine = Spine::that_ships(folder).internal()?;
-    for (points, each) in MADE {
-        cases::write_cases(folder, &spine.cases(points, each).internal()?).bad_input()?;
+    for (variant, sizes) in MADE.iter().rev() {
+        let folder = folder.join(variant.folder());
+        make(&folder)?;
+        for (points, each) in *sizes {
+            files::write_cases(&folder, &spine.cases(*variant, *points, *each).internal()?).bad_input()?;
+        }
+        // Last, so that an interrupted run is not taken for a whole one.
+        files::write_bone(&folder, &spine.suite()).bad_input()?;
     }
-    // Last, so that an interrupted run is not taken for a whole one.
-    cases::write_bone(folder, &spine.bone()).bad_input()?;
     Ok(format!("{data}, made from the reference labels of the CT that ships"))
 }
 
-fn chosen_sizes(options: &BenchRegisterArguments) -> Result<Vec<usize>, Failure> {
-    let there = cases::sizes(&options.data).bad_input()?;
-    if options.points.is_empty() {
-        if there.is_empty() {
-            let what = format!("{} has a target.bin but no cases_N.bin", options.data.display());
-            return Err(Failure::BadInput(anyhow::anyhow!(what)));
-        }
-        return Ok(there);
+/// The files of cases that are asked for.
+fn sets(options: &BenchRegisterArguments) -> Result<Vec<Set>, Failure> {
+    let mut sets = Vec::new();
+    for folder in files::suites(&options.data).bad_input()? {
+        let within = folder.strip_prefix(&options.data).ok().filter(|name| !name.as_os_str().is_empty());
+        let name = within.map_or_else(|| "one mesh".to_owned(), |name| name.display().to_string());
+        let there = files::sizes(&folder).bad_input()?;
+        let asked = there.into_iter().filter(|points| options.points.is_empty() || options.points.contains(points));
+        sets.extend(asked.map(|points| Set { name: name.clone(), folder: folder.clone(), points }));
     }
-    match options.points.iter().find(|points| !there.contains(points)) {
-        None => Ok(options.points.clone()),
-        Some(points) => {
-            let what = format!("{} has no cases of {points} points, only of {there:?}", options.data.display());
-            Err(Failure::WrongUse(anyhow::anyhow!(what)))
-        }
+    if sets.is_empty() {
+        let what = format!("{} has no cases_N.bin for N of {:?}", options.data.display(), options.points);
+        return Err(Failure::BadInput(anyhow::anyhow!(what)));
     }
+    Ok(sets)
 }

@@ -3,38 +3,43 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use engine::register::benchmark::{Case, Suite};
 use engine::register::{self, Settings, Target, TargetSettings, simulate};
-use geom::Transform;
 
-use super::cases::{Bone, Case};
 use super::results::{Built, Trial};
 
 /// The target and what it took to build.
-pub fn build(bone: &Bone) -> Result<(Target, Built)> {
+pub fn build(suite: &Suite) -> Result<(Target, Built)> {
     let (begun, cpu) = (Instant::now(), cpu_time());
-    let target = Target::new(&bone.cloud, Some(&bone.levels), &TargetSettings::default())?;
+    let settings = TargetSettings { approach: Some(suite.approach), ..TargetSettings::default() };
+    let target = Target::new(&suite.cloud, Some(&suite.levels), &settings)?;
     let built = Built { points: target.len(), ms: ms(begun.elapsed()), cpu_ms: ms(cpu_time().saturating_sub(cpu)) };
     Ok((target, built))
 }
 
 /// Registers every case from the identity; `each` hears of the progress. The
 /// verdict is part of the time.
-pub fn run(target: &Target, cases: &[Case], each: &mut dyn FnMut(usize)) -> Result<Vec<Trial>> {
-    // Bone and points come from one mesh: there is no segmentation error.
-    let settings = Settings { surface_sigma_mm: 0.0, ..Settings::default() };
+///
+/// `is_one_mesh` says that bone and points come from one mesh: then there is no
+/// segmentation error to be expected.
+pub fn run(target: &Target, cases: &[Case], is_one_mesh: bool, each: &mut dyn FnMut(usize)) -> Result<Vec<Trial>> {
+    let mut settings = Settings::default();
+    if is_one_mesh {
+        settings.surface_sigma_mm = 0.0;
+    }
     if let Some(case) = cases.first() {
-        register::surface(target, &case.points, &Transform::identity(), &settings)?; // starts the threads
+        register::surface(target, &case.points, &case.initial, &settings)?; // starts the threads
     }
     let mut trials = Vec::with_capacity(cases.len());
     for (number, case) in cases.iter().enumerate() {
         each(number);
         let (begun, cpu) = (Instant::now(), cpu_time());
-        let registration = register::surface(target, &case.points, &Transform::identity(), &settings)?;
+        let registration = register::surface(target, &case.points, &case.initial, &settings)?;
         let (wall, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu));
         trials.push(Trial {
-            start_deg: case.start_deg,
-            start_mm: case.start_mm,
-            tre_mm: simulate::true_tre_mm(&registration.patient_from_ct(), &case.patient_from_ct, &case.targets),
+            start_deg: case.offset_deg,
+            start_mm: case.offset_mm,
+            tre_mm: simulate::true_tre_mm(&registration.patient_from_ct(), &case.truth, &case.targets),
             cpu_ms: ms(cpu),
             ms: Some(ms(wall)),
             verdict: Some(registration.verdict()),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use engine::register::benchmark::Case;
 use serde_json::Value;
 
 use super::super::{check_python, script};
-use super::cases::Case;
 use super::results::Trial;
 use crate::failure::Failure;
 
@@ -87,7 +87,7 @@ fn read(lines: impl BufRead, cases: &[Case], each: &mut dyn FnMut(usize)) -> Res
         let (Some(number), Some(tre_mm), Some(cpu_ms)) = numbers else { bail!("it says {line:?}") };
         let case = cases.get(usize::try_from(number)?).with_context(|| format!("it speaks of case {number}"))?;
         each(trials.len());
-        let (start_deg, start_mm) = (case.start_deg, case.start_mm);
+        let (start_deg, start_mm) = (case.offset_deg, case.offset_mm);
         trials.push(Trial { start_deg, start_mm, tre_mm, cpu_ms, ms: None, verdict: None });
     }
     if trials.len() != cases.len() {
@@ -105,10 +105,10 @@ mod tests {
     #[test]
     fn answers_are_read_and_missing_ones_noticed() {
         let case = Case {
-            start_deg: 5.0,
-            start_mm: 6.0,
-            levels: [1, 20],
-            patient_from_ct: Transform::identity(),
+            offset_deg: 5.0,
+            offset_mm: 6.0,
+            initial: Transform::identity(),
+            truth: Transform::identity(),
             points: vec![Point::new(0.0, 0.0, 0.0)],
             targets: Vec::new(),
         };

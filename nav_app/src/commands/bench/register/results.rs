@@ -15,9 +15,9 @@ pub const SUCCESS_MM: f64 = 2.0;
 #[derive(Debug, Clone, Copy)]
 pub struct Trial {
     /// Start: degrees ...
-    pub start_deg: f32,
+    pub start_deg: f64,
     /// ... and mm off.
-    pub start_mm: f32,
+    pub start_mm: f64,
     /// True error.
     pub tre_mm: f64,
     /// CPU time of all threads.
@@ -46,9 +46,11 @@ pub struct Built {
     pub cpu_ms: f64,
 }
 
-/// One method at one number of points.
+/// One method at one number of points of one set of cases.
 #[derive(Debug)]
 pub struct Side {
+    /// The set of cases: what lies between the bone touched and that in the CT.
+    pub set: String,
     /// Name and version.
     pub method: String,
     /// Points of each case.
@@ -58,8 +60,13 @@ pub struct Side {
 }
 
 impl Side {
+    /// Whether both ran the same cases.
+    pub fn is_of(&self, other: &Self) -> bool {
+        (&self.set, self.points) == (&other.set, other.points)
+    }
+
     /// Displacements of the starts, nearest first.
-    pub fn starts(&self) -> Vec<(f32, f32)> {
+    pub fn starts(&self) -> Vec<(f64, f64)> {
         let mut starts: Vec<_> = self.trials.iter().map(|t| (t.start_deg, t.start_mm)).collect();
         starts.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         starts.dedup();
@@ -67,7 +74,7 @@ impl Side {
     }
 
     /// Per cent of successes, of all or of one start.
-    pub fn success_pct(&self, start: Option<(f32, f32)>) -> f64 {
+    pub fn success_pct(&self, start: Option<(f64, f64)>) -> f64 {
         let of = |t: &&Trial| start.is_none_or(|start| start == (t.start_deg, t.start_mm));
         let (all, good) =
             self.trials.iter().filter(of).fold((0, 0), |(a, g), t| (a + 1, g + usize::from(t.is_success())));
@@ -101,6 +108,7 @@ impl Side {
             json!({ "start_deg": start.0, "start_mm": start.1, "success_2mm_pct": self.success_pct(Some(start)) })
         });
         json!({
+            "set": self.set,
             "method": self.method,
             "points": self.points,
             "starts": self.trials.len(),
@@ -131,8 +139,8 @@ pub struct Results {
     pub commit: String,
     /// Where the cases come from.
     pub data: String,
-    /// Our target.
-    pub built: Built,
+    /// Our first target.
+    pub built: Option<Built>,
     /// Ours, by number of points.
     pub ours: Vec<Side>,
     /// The others.
@@ -143,8 +151,8 @@ pub struct Results {
 
 impl Results {
     /// Nothing measured yet.
-    pub fn new(machine: Machine, data: String, built: Built) -> Self {
-        let (ours, peers, notes) = Default::default();
+    pub fn new(machine: Machine, data: String) -> Self {
+        let (built, ours, peers, notes) = Default::default();
         Self { machine, commit: machine::commit(), data, built, ours, peers, notes }
     }
 
@@ -156,17 +164,19 @@ impl Results {
     }
 
     /// The CPU time of each peer over ours at the same number of points.
-    pub fn ratios(&self) -> Vec<(usize, &str, f64)> {
+    pub fn ratios(&self) -> Vec<(&Side, f64)> {
         let median = |side: &Side| quantile(&side.cpu_ms(), 0.5).unwrap_or(f64::NAN);
-        let ours = |points| self.ours.iter().find(|side| side.points == points).map(median);
-        let ratio = |peer: &Side| median(peer) / ours(peer.points).unwrap_or(f64::NAN);
-        self.peers.iter().map(|peer| (peer.points, peer.method.as_str(), ratio(peer))).collect()
+        let ours = |peer: &Side| self.ours.iter().find(|side| side.is_of(peer)).map(median);
+        let ratio = |peer: &Side| median(peer) / ours(peer).unwrap_or(f64::NAN);
+        self.peers.iter().map(|peer| (peer, ratio(peer))).collect()
     }
 
     /// For machines.
     pub fn json(&self) -> Value {
         let ratios = self.ratios().into_iter();
-        let ratios = ratios.map(|(points, peer, ratio)| json!({ "points": points, "peer": peer, "cpu_ratio": ratio }));
+        let ratios = ratios.map(
+            |(peer, ratio)| json!({ "set": peer.set, "points": peer.points, "peer": peer.method, "cpu_ratio": ratio }),
+        );
         json!({
             "machine": self.machine,
             "commit": self.commit,
@@ -182,20 +192,22 @@ impl Results {
 
     /// For people.
     pub fn text(&self) -> String {
-        let Built { points, ms, .. } = self.built;
+        let built =
+            self.built.map_or(String::new(), |b| format!("; target of {} points built in {:.0} ms", b.points, b.ms));
         let mut lines = vec![
             format!("{}, {} threads, commit {}", self.machine.processor, self.machine.threads, self.commit),
-            format!("{}; target of {points} points built in {ms:.0} ms", self.data),
+            format!("{}{built}", self.data),
             format!(
-                "{:>6} {:34} {:>7} {:>9} {:>9} {:>9} {:>9}",
-                "points", "method", "success", "TRE mm", "p95 mm", "CPU ms", "p95 ms"
+                "{:20} {:>6} {:34} {:>7} {:>9} {:>9} {:>9} {:>9}",
+                "cases", "points", "method", "success", "TRE mm", "p95 mm", "CPU ms", "p95 ms"
             ),
         ];
         for side in self.ours.iter().chain(&self.peers) {
             let (tre, cpu) = (side.tre_mm(), side.cpu_ms());
             let at = |values: &[f64], share| quantile(values, share).map_or("-".to_owned(), |v| format!("{v:.3}"));
             lines.push(format!(
-                "{:>6} {:34} {:>5.1} % {:>9} {:>9} {:>9.6} {:>9.6}",
+                "{:20} {:>6} {:34} {:>5.1} % {:>9} {:>9} {:>9.6} {:>9.6}",
+                side.set,
                 side.points,
                 side.method,
                 side.success_pct(None),
@@ -205,7 +217,10 @@ impl Results {
                 at(&cpu, 0.95)
             ));
         }
-        let ratio = |(points, peer, ratio)| format!("{points} points: {peer} takes {ratio:.1} times our CPU time");
+        let ratio = |(peer, ratio): (&Side, f64)| {
+            let Side { set, points, method, .. } = peer;
+            format!("{set}, {points} points: {method} takes {ratio:.1} times our CPU time")
+        };
         lines.extend(self.ratios().into_iter().map(ratio));
         let wrong: usize = self.ours.iter().map(Side::accepted_wrong).sum();
         lines.push(format!("Accepted by us though off by more than {SUCCESS_MM} mm: {wrong}"));
@@ -218,20 +233,25 @@ impl Results {
 pub mod tests {
     use super::*;
 
-    fn trial(start: f32, tre_mm: f64, verdict: Option<Verdict>) -> Trial {
+    fn trial(start: f64, tre_mm: f64, verdict: Option<Verdict>) -> Trial {
         Trial { start_deg: start, start_mm: start, tre_mm, cpu_ms: 4.0, ms: Some(3.0), verdict }
     }
 
     /// One failure each; ours doubted one and accepted one that was wrong.
     pub fn example() -> Results {
-        let built = Built { points: 1000, ms: 30.0, cpu_ms: 40.0 };
-        let mut results = Results::new(Machine::this(1), "two cases".to_owned(), built);
+        let mut results = Results::new(Machine::this(1), "two cases".to_owned());
+        results.built = Some(Built { points: 1000, ms: 30.0, cpu_ms: 40.0 });
         let (accept, doubt) = (Some(Verdict::Accept), Some(Verdict::Doubtful));
         let ours = vec![trial(5.0, 0.1, accept), trial(5.0, 0.3, doubt), trial(20.0, 9.0, accept)];
-        results.ours.push(Side { method: "SpineNav".to_owned(), points: 500, trials: ours });
+        results.ours.push(Side { set: "same".to_owned(), method: "SpineNav".to_owned(), points: 500, trials: ours });
         let slower = |t: Trial| Trial { cpu_ms: 40.0, ..t };
         let peer = vec![slower(trial(5.0, 0.2, None)), slower(trial(20.0, 30.0, None))];
-        results.peers.push(Side { method: "A & <B> 1.0".to_owned(), points: 500, trials: peer });
+        results.peers.push(Side {
+            set: "same".to_owned(),
+            method: "A & <B> 1.0".to_owned(),
+            points: 500,
+            trials: peer,
+        });
         results
     }
 

@@ -1,67 +1,41 @@
 //! A network over a volume larger than its window.
 
-use kernels::{Device, Precision, Tensor};
+use super::{Passes, VolumeError, VolumeRun};
+use crate::device::Executable;
+use crate::program::Program;
+use crate::tensor::Tensor;
 
-use super::model::Model;
-use super::pipeline::{Progress, SegmentError};
-
-/// Share of a window that its neighbour covers again. A quarter keeps the
-/// seams below 0.5 % of Dice at 42 % of the cost of half-overlap.
-const OVERLAP: f64 = 0.25;
-
-/// Windows without a voxel above this hold no bone worth a network's time.
-const BONE_HU: f32 = 120.0;
-
-/// Class probabilities of every voxel: `classes` fields in `[z, y, x]` order.
+/// Class fields of every voxel, `[z, y, x]`: windows blended with a Gaussian.
 ///
-/// Windows overlap by a quarter and are blended with a Gaussian of an eighth
-/// of the window, as in nnU-Net (Isensee et al. 2021,
-/// doi:10.1038/s41592-020-01008-z). Cost: the network's multiply-adds times
-/// the number of windows.
-///
-/// * `hu` - the CT on the model's grid, HU.
-/// * `dims` - its size `[z, y, x]`.
-///
-/// # Errors
-/// [`SegmentError::Network`] when the network refuses a window.
-pub fn probabilities(
-    model: &Model,
-    device: &dyn Device,
+/// Cost: the network's multiply-adds times the number of windows.
+pub(super) fn probabilities(
+    program: &Program,
+    network: &mut dyn Executable,
     hu: &[f32],
-    dims: [usize; 3],
-    progress: &mut dyn Progress,
-) -> Result<Vec<Vec<f32>>, SegmentError> {
-    let p = &model.card.preprocessing;
-    let patch = p.patch_voxels;
-    let classes = model.card.architecture.classes.len();
+    run: &VolumeRun,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Vec<Vec<f32>>, VolumeError> {
+    let Passes::Windows { patch, overlap, empty_below_hu } = run.passes else { return Ok(Vec::new()) };
+    let dims = run.grid_dims;
     let voxels = dims.iter().product();
+    let classes = program.outputs.first().map_or(0, |output| output.channels);
     let weights = gaussian_window(patch);
     let mut sums = vec![vec![0.0f32; voxels]; classes];
     let mut total = vec![0.0f32; voxels];
-
-    let mut network = device.load(&model.program, Precision::F32)?;
-    let mut scores = Vec::new();
-    let starts = [0, 1, 2].map(|axis| window_starts(dims[axis], patch[axis]));
-    let windows = starts.iter().map(Vec::len).product::<usize>();
-    let mut done = 0;
-    for &z in &starts[0] {
-        for &y in &starts[1] {
-            for &x in &starts[2] {
-                let origin = [z, y, x];
-                let window = cut(hu, dims, origin, patch, p.padding_hu);
-                let probabilities = if window.iter().any(|v| *v > BONE_HU) {
-                    let scaled = window.iter().map(|hu| p.scale(*hu)).collect();
-                    let input = Tensor::new([1, patch[0], patch[1], patch[2]], scaled)?;
-                    network.run(&input, &mut scores)?;
-                    scores.first()
-                } else {
-                    None
-                };
-                blend(&mut sums, &mut total, dims, origin, patch, probabilities, &weights);
-                done += 1;
-                progress.fraction(done as f64 / windows as f64);
-            }
-        }
+    let mut outputs = Vec::new();
+    let origins = window_origins(dims, patch, overlap);
+    for (index, &origin) in origins.iter().enumerate() {
+        let window = cut(hu, dims, origin, patch, run.outside_hu);
+        let fields = if window.iter().any(|v| *v > empty_below_hu) {
+            let scaled = window.iter().map(|hu| run.window.apply(*hu)).collect();
+            let input = Tensor::new([1, patch[0], patch[1], patch[2]], scaled)?;
+            network.run(&input, &mut outputs)?;
+            outputs.first()
+        } else {
+            None
+        };
+        blend(&mut sums, &mut total, dims, origin, patch, fields, &weights);
+        progress((index + 1) as f64 / origins.len() as f64);
     }
     for field in &mut sums {
         for (value, weight) in field.iter_mut().zip(&total) {
@@ -71,19 +45,26 @@ pub fn probabilities(
     Ok(sums)
 }
 
+/// First voxels `[z, y, x]` of all windows, in the order they are run.
+pub(crate) fn window_origins(dims: [usize; 3], patch: [usize; 3], overlap: f64) -> Vec<[usize; 3]> {
+    let [z, y, x] = [0, 1, 2].map(|axis| window_starts(dims[axis], patch[axis], overlap));
+    let rows = z.iter().flat_map(|z| y.iter().map(move |y| (*z, *y)));
+    rows.flat_map(|(z, y)| x.iter().map(move |x| [z, y, *x])).collect()
+}
+
 /// First voxels of the windows along one axis: evenly spread, overlapping by
-/// at least [`OVERLAP`], the last one flush with the end.
-fn window_starts(size: usize, patch: usize) -> Vec<usize> {
+/// at least `overlap`, the last one flush with the end.
+fn window_starts(size: usize, patch: usize, overlap: f64) -> Vec<usize> {
     if size <= patch {
         return vec![0];
     }
-    let step = (patch as f64 * (1.0 - OVERLAP)).max(1.0);
+    let step = (patch as f64 * (1.0 - overlap)).max(1.0);
     let count = ((size - patch) as f64 / step).ceil() as usize + 1;
     (0..count).map(|i| (i * (size - patch) + (count - 1) / 2) / (count - 1)).collect()
 }
 
 /// Blending weights of a window `[z, y, x]`.
-fn gaussian_window(patch: [usize; 3]) -> Vec<f32> {
+pub(crate) fn gaussian_window(patch: [usize; 3]) -> Vec<f32> {
     let profile = |n: usize| -> Vec<f32> {
         let (centre, sigma) = ((n as f64 - 1.0) / 2.0, n as f64 / 8.0);
         (0..n).map(|i| (-0.5 * ((i as f64 - centre) / sigma).powi(2)).exp().max(1e-3) as f32).collect()
@@ -102,14 +83,14 @@ fn cut(hu: &[f32], dims: [usize; 3], origin: [usize; 3], patch: [usize; 3], padd
     window
 }
 
-/// Adds a window's probabilities; without scores it is all background.
+/// Adds a window's class fields; without any it is all of class 0.
 fn blend(
     sums: &mut [Vec<f32>],
     total: &mut [f32],
     dims: [usize; 3],
     origin: [usize; 3],
     patch: [usize; 3],
-    scores: Option<&Tensor>,
+    fields: Option<&Tensor>,
     weights: &[f32],
 ) {
     let patch_voxels: usize = patch.iter().product();
@@ -117,13 +98,13 @@ fn blend(
         for i in 0..length {
             total[volume_row + i] += weights[window_row + i];
         }
-        for (class, field) in sums.iter_mut().enumerate() {
+        for (class, sum) in sums.iter_mut().enumerate() {
             for i in 0..length {
-                let probability = match scores {
-                    Some(s) => s.data()[class * patch_voxels + window_row + i],
+                let value = match fields {
+                    Some(fields) => fields.data()[class * patch_voxels + window_row + i],
                     None => f32::from(u8::from(class == 0)),
                 };
-                field[volume_row + i] += weights[window_row + i] * probability;
+                sum[volume_row + i] += weights[window_row + i] * value;
             }
         }
     });
@@ -148,7 +129,7 @@ mod tests {
     #[test]
     fn windows_cover_every_voxel_and_overlap() {
         for (size, patch) in [(10, 64), (64, 64), (65, 64), (112, 64), (133, 64), (500, 64), (9, 8)] {
-            let starts = window_starts(size, patch);
+            let starts = window_starts(size, patch, 0.25);
             assert_eq!(starts[0], 0);
             assert!(starts.last().unwrap() + patch >= size);
             assert!(starts.windows(2).all(|w| w[1] > w[0] && w[1] - w[0] <= (patch as f64 * 0.75).ceil() as usize));
@@ -160,11 +141,9 @@ mod tests {
         let (dims, patch) = ([9, 8, 11], [8, 8, 8]);
         let weights = gaussian_window(patch);
         let (mut sums, mut total) = (vec![vec![0.0; 9 * 8 * 11]; 2], vec![0.0; 9 * 8 * 11]);
-        let scores = Tensor::new([2, 8, 8, 8], [vec![0.25; 512], vec![0.75; 512]].concat()).unwrap();
-        for z in window_starts(9, 8) {
-            for x in window_starts(11, 8) {
-                blend(&mut sums, &mut total, dims, [z, 0, x], patch, Some(&scores), &weights);
-            }
+        let fields = Tensor::new([2, 8, 8, 8], [vec![0.25; 512], vec![0.75; 512]].concat()).unwrap();
+        for origin in window_origins(dims, patch, 0.25) {
+            blend(&mut sums, &mut total, dims, origin, patch, Some(&fields), &weights);
         }
         assert!(sums[1].iter().zip(&total).all(|(s, t)| (s / t - 0.75).abs() < 1e-5));
     }

@@ -1,13 +1,19 @@
-//! Registration by paired landmarks.
+//! Registration by landmarks: paired, with outliers, or in unknown order.
+
+mod consensus;
+mod unordered;
 
 use std::time::Instant;
 
 use geom::nalgebra::{Matrix3x6, Matrix6, Vector3};
 use geom::{Ct, Patient, Point, PoseCovariance, Transform, Vector, fit_rigid};
 
-use super::error::RegisterError;
-use super::registration::{Evidence, Method, Registration};
-use super::verdict::{Reason, Verdict};
+use crate::register::error::RegisterError;
+use crate::register::registration::{Evidence, Figures, Method, Registration};
+use crate::register::verdict::{Reason, Verdict};
+
+pub use consensus::robust_landmarks;
+pub use unordered::unordered_landmarks;
 
 /// Settings of [`landmarks`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,14 +48,38 @@ pub fn landmarks(
     ct: &[Point<Ct>],
     settings: &LandmarkSettings,
 ) -> Result<Registration, RegisterError> {
+    weighted(patient, ct, None, settings)
+}
+
+/// [`landmarks`] with a weight of each pair, 0 or more: the inverse of its
+/// expected squared error. A pair of weight 0 only shows its residual.
+///
+/// # Errors
+/// As [`landmarks`], and for weights that are negative or not one a pair.
+pub fn weighted_landmarks(
+    patient: &[Point<Patient>],
+    ct: &[Point<Ct>],
+    weights: &[f64],
+    settings: &LandmarkSettings,
+) -> Result<Registration, RegisterError> {
+    weighted(patient, ct, Some(weights), settings)
+}
+
+fn weighted(
+    patient: &[Point<Patient>],
+    ct: &[Point<Ct>],
+    weights: Option<&[f64]>,
+    settings: &LandmarkSettings,
+) -> Result<Registration, RegisterError> {
     let begun = Instant::now();
-    let fit = fit_rigid(patient, ct, None)?;
+    let fit = fit_rigid(patient, ct, weights)?;
     let patient_from_ct: Transform<Patient, Ct> = fit.to_from;
     let residuals_mm: Vec<f64> = patient.iter().zip(ct).map(|(p, c)| p.distance(patient_from_ct * *c)).collect();
-    let (covariance, information, sigma_mm) = uncertainty(patient, &residuals_mm, settings.min_fle_mm);
+    let weights = weights.map_or_else(|| vec![1.0; patient.len()], <[f64]>::to_vec);
+    let (covariance, information, sigma_mm) = uncertainty(patient, &residuals_mm, &weights, settings.min_fle_mm);
 
     let mut findings = Vec::new();
-    let (found, wanted) = (patient.len(), settings.min_pairs);
+    let (found, wanted) = (weights.iter().filter(|w| **w > 0.0).count(), settings.min_pairs);
     if found < wanted {
         findings.push((Verdict::Doubtful, Reason::FewLandmarks { found, wanted }));
     }
@@ -67,6 +97,7 @@ pub fn landmarks(
         iterations: 1,
         information,
         covariance,
+        figures: Figures::default(),
         elapsed: begun.elapsed(),
     };
     Ok(Registration::new(patient_from_ct, findings, evidence))
@@ -77,22 +108,27 @@ pub fn landmarks(
 /// The error of one coordinate follows from the residuals with `3 n - 6`
 /// degrees of freedom, which is `FRE^2 = (1 - 2/n) FLE^2` (Fitzpatrick et al.,
 /// IEEE TMI 17(5), 1998, doi:10.1109/42.736021, eq. 10); with it
-/// `sigma^2 (sum J^T J)^-1` is their TRE (eq. 46) as a covariance.
+/// `sigma^2 (sum J^T J)^-1` is their TRE (eq. 46) as a covariance. Weights
+/// divide the variance of a pair, relative to their mean.
 fn uncertainty(
     patient: &[Point<Patient>],
     residuals_mm: &[f64],
+    weights: &[f64],
     min_fle_mm: f64,
 ) -> (PoseCovariance, Matrix6<f64>, f64) {
-    let squares: f64 = residuals_mm.iter().map(|r| r * r).sum();
-    let freedom = (3 * patient.len()).saturating_sub(6).max(1) as f64;
+    let used = weights.iter().filter(|w| **w > 0.0).count().max(1);
+    let mean = weights.iter().sum::<f64>() / used as f64;
+    let share = |i: usize| weights.get(i).copied().unwrap_or(0.0) / mean.max(1e-300);
+    let squares: f64 = residuals_mm.iter().enumerate().map(|(i, r)| share(i) * r * r).sum();
+    let freedom = (3 * used).saturating_sub(6).max(1) as f64;
     let floor = if min_fle_mm.is_finite() { min_fle_mm.max(0.01) } else { 1.0 } / 3f64.sqrt();
     let sigma_mm = (squares / freedom).sqrt().max(floor);
     // About the centroid, where the matrix is well conditioned.
     let centroid = Point::centroid(patient).map_or_else(Vector3::zeros, Point::vector3);
     let mut information = Matrix6::zeros();
-    for point in patient {
+    for (i, point) in patient.iter().enumerate() {
         let jacobian = arm_jacobian(&(point.vector3() - centroid));
-        information += jacobian.transpose() * jacobian / (sigma_mm * sigma_mm);
+        information += jacobian.transpose() * jacobian * share(i) / (sigma_mm * sigma_mm);
     }
     let to_origin = Transform::<Patient, Patient>::from_translation(Vector::from_vector3(centroid));
     let about_centroid = information.try_inverse().and_then(PoseCovariance::new).unwrap_or_else(PoseCovariance::zero);

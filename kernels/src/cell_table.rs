@@ -8,15 +8,18 @@
 //! * a polygon is cut only along diagonals that do not lie on a cell face (a
 //!   centre vertex is added where none exists), so no edge can be shared by
 //!   more than two triangles.
+//!
+//! Called by the engine's surface extraction; `cuda/volume_cells.cuh` holds
+//! the same triangles for the GPU, and its tests compare with these.
 
 use std::sync::LazyLock;
 
 /// Number of edges of a cell; larger vertex numbers are polygon centres.
-pub(super) const EDGES: usize = 12;
+pub const EDGES: usize = 12;
 
 /// The surface within one cell.
 #[derive(Debug, Default, Clone)]
-pub(super) struct CellCase {
+pub struct CellCase {
     /// Vertex numbers: `0..12` cell edges, `12 + i` the centre of polygon `i`.
     pub triangles: Vec<[usize; 3]>,
     /// Polygons (as cell edges) that need a centre vertex.
@@ -25,10 +28,10 @@ pub(super) struct CellCase {
 
 /// The cases by corner pattern: bit `c` set when corner `c` is inside, corner
 /// `c` at `(c & 1, c >> 1 & 1, c >> 2 & 1)`.
-pub(super) static CASES: LazyLock<Vec<CellCase>> = LazyLock::new(|| (0..256).map(cell_case).collect());
+pub static CASES: LazyLock<Vec<CellCase>> = LazyLock::new(|| (0..256).map(cell_case).collect());
 
 /// Corner at the low end of edge `edge` and the axis along which it runs.
-pub(super) const fn edge_origin(edge: usize) -> ([usize; 3], usize) {
+pub const fn edge_origin(edge: usize) -> ([usize; 3], usize) {
     let (axis, b, c) = (edge / 4, edge & 1, edge >> 1 & 1);
     match axis {
         0 => ([0, b, c], 0),

@@ -1,0 +1,66 @@
+"""Loss and validation Dice of one run, or of runs that went on from each other, as PNG."""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+SMOOTH = 8  # log rows of 25 steps
+
+
+def rows_of(logs):
+    """All log rows with steps that go on from log to log, and the steps at which a log ends."""
+    rows, joins, before = [], [], 0
+    for log in logs:
+        own = [json.loads(line) for line in log.read_text().splitlines()]
+        rows += [{**row, "step": row["step"] + before} for row in own]
+        before = rows[-1]["step"]
+        joins.append(before)
+    return rows, joins[:-1]
+
+
+def _draw_loss(axis, rows, key, label):
+    points = np.array([(r["step"], r[key]) for r in rows if key in r])
+    if len(points) == 0:
+        return
+    width = min(SMOOTH, len(points))
+    mean = np.convolve(points[:, 1], np.ones(width) / width, "valid")
+    line = axis.plot(points[width - 1 :, 0], mean, label=label)[0]
+    axis.plot(points[:, 0], points[:, 1], color=line.get_color(), linewidth=0.5, alpha=0.4)
+
+
+def draw(logs, out: Path):
+    rows, joins = rows_of(logs)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+    _draw_loss(left, rows, "loss", "cross-entropy + Dice")
+    _draw_loss(left, rows, "offset_loss", "offsets, 25 mm")
+    left.set(xlabel="step", ylabel="training loss", ylim=(0, 0.9))
+    left.legend(fontsize=7)
+    checks = [r for r in rows if "dice" in r]
+    for group, style in (("real_chest", "-"), ("synthetic", "--")):
+        for name in ("vertebra", "other_bone", "disc"):
+            points = [(r["step"], r["dice"][group][name]) for r in checks]
+            right.plot(*zip(*points), style, marker=".", label=f"{name}, {group.replace('_', ' ')}")
+    right.set(xlabel="step", ylabel="validation Dice", ylim=(0, 1))
+    right.legend(fontsize=7)
+    for axis in (left, right):
+        for step in joins:
+            axis.axvline(step, color="grey", linewidth=0.8, linestyle=":")
+    figure.savefig(out, dpi=90)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, nargs="+", required=True, help="log.jsonl of each run, in order")
+    parser.add_argument("--out", type=Path, default=Path("curves.png"))
+    options = parser.parse_args()
+    draw(options.log, options.out)
+
+
+if __name__ == "__main__":
+    main()
