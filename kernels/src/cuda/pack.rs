@@ -6,20 +6,7 @@
 //! (PTX ISA, "Matrix Fragments for mma.m16n8k16"). So packed, weights go from
 //! memory to the multiplication without passing through shared memory.
 
-/// Fp16 bits of the nearest value, ties to even; the largest finite number
-/// instead of infinity.
-pub(crate) fn half_from_f32(value: f32) -> u16 {
-    let bits = value.clamp(-65504.0, 65504.0).to_bits();
-    let sign = (bits >> 16 & 0x8000) as u16;
-    let magnitude = bits & 0x7fff_ffff;
-    if magnitude < 0x3880_0000 {
-        // Below the smallest normal number: adding 0.5 rounds at 2^-24.
-        let rounded = (f32::from_bits(magnitude) + 0.5).to_bits() - 0x3f00_0000;
-        return sign | rounded as u16;
-    }
-    let odd = magnitude >> 13 & 1;
-    sign | ((magnitude - 0x3800_0000 + 0x0fff + odd) >> 13) as u16
-}
+use crate::half_precision::f16_from_f32;
 
 /// How the weights of a layer are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +49,7 @@ pub(crate) fn pack(shape: PackShape, weight: impl Fn(usize, usize, usize, usize)
             let output = (group * shape.n_tiles + tile) * 8 + lane / 4;
             for (half, word) in pair.iter_mut().enumerate() {
                 let row = lane % 4 * 2 + half * 8;
-                let [low, high] = [row, row + 1].map(|row| u32::from(half_from_f32(weight(part, output, unit, row))));
+                let [low, high] = [row, row + 1].map(|row| u32::from(f16_from_f32(weight(part, output, unit, row))));
                 *word = low | high << 16;
             }
         }
@@ -73,23 +60,6 @@ pub(crate) fn pack(shape: PackShape, weight: impl Fn(usize, usize, usize, usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rounding_to_half_is_to_nearest_even_and_saturates() {
-        for (value, bits) in [
-            (0.0, 0),
-            (1.0, 0x3c00),
-            (-2.0, 0xc000),
-            (65504.0, 0x7bff),
-            (1e9, 0x7bff),
-            (6.0e-8, 1),
-            (2.0_f32.powi(-14), 0x0400),
-            (1.0 + 2.0_f32.powi(-11), 0x3c00),
-            (1.0 + 3.0 * 2.0_f32.powi(-11), 0x3c02),
-        ] {
-            assert_eq!(half_from_f32(value), bits, "{value}");
-        }
-    }
 
     #[test]
     fn groups_waste_at_most_a_third() {
@@ -105,8 +75,8 @@ mod tests {
         let words = pack(shape, |_, output, _, row| (output * 16 + row) as f32);
         // Output 9 = tile 1, column 1; row 10 = second word, lane % 4 = 1.
         let word = words[(32 + 4 + 1) * 2 + 1];
-        assert_eq!(word & 0xffff, u32::from(half_from_f32(154.0)));
-        assert_eq!(word >> 16, u32::from(half_from_f32(155.0)));
+        assert_eq!(word & 0xffff, u32::from(f16_from_f32(154.0)));
+        assert_eq!(word >> 16, u32::from(f16_from_f32(155.0)));
         assert!(words[shape.n_tiles * 64..].iter().all(|&word| word == 0));
     }
 }
