@@ -24,7 +24,7 @@ const RETURN_MM: f64 = 0.75;
 /// A rival must lie at least this far away, mm.
 const RIVAL_MM: f64 = 3.0;
 /// Points of which a fifth is held out.
-const HELD_OUT_POINTS: usize = 500;
+const HELD_OUT_POINTS: usize = 250;
 /// Points used where a pose is only tried.
 const TRIAL_POINTS: usize = 120;
 

@@ -46,6 +46,11 @@ impl MultiStart {
         let (capture_deg, capture_mm) = (self.capture_deg.max(self.wide_deg), self.capture_mm.max(self.wide_mm));
         (self.wide_starts > 0).then_some(Self { starts: self.wide_starts, capture_deg, capture_mm, keep: 10, ..*self })
     }
+
+    /// The wider search with four times the starts.
+    pub(super) fn dense(&self) -> Option<Self> {
+        self.wide().map(|wide| Self { starts: wide.starts.saturating_mul(4), ..wide })
+    }
 }
 
 /// When a result is doubted or rejected.
