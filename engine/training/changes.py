@@ -36,7 +36,7 @@ def noise(hu, truth, spacing_mm, level_hu=80.0):
 def thick(hu, truth, spacing_mm, slice_mm=5.0):
     """Slices of 5 mm."""
     count = max(2, int(hu.shape[0] * spacing_mm[0] / slice_mm))
-    soft = ndi.uniform_filter1d(hu.astype(np.float32), max(1, round(slice_mm / spacing_mm[0])), axis=0)
+    soft = ndi.gaussian_filter1d(hu.astype(np.float32), 0.3 * slice_mm / spacing_mm[0], axis=0)  # as wide as a box of the slice
     coarse = ndi.zoom(soft, (count / hu.shape[0], 1, 1), order=1, grid_mode=True, mode="nearest")
     return ndi.zoom(coarse, (hu.shape[0] / count, 1, 1), order=1, grid_mode=True, mode="nearest")[: hu.shape[0]], truth
 

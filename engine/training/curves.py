@@ -14,13 +14,15 @@ SMOOTH = 8  # log rows of 25 steps
 
 
 def rows_of(logs):
-    """All log rows with steps that go on from log to log, and the steps at which a log ends."""
-    rows, joins, before = [], [], 0
+    """All log rows with steps that go on from log to log (whether the counter restarted or not), and where logs end."""
+    rows, joins, before, last = [], [], 0, 0
     for log in logs:
         own = [json.loads(line) for line in log.read_text().splitlines()]
+        if own[0]["step"] <= last:
+            before += last
         rows += [{**row, "step": row["step"] + before} for row in own]
-        before = rows[-1]["step"]
-        joins.append(before)
+        last = own[-1]["step"]
+        joins.append(rows[-1]["step"])
     return rows, joins[:-1]
 
 

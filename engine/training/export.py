@@ -18,7 +18,7 @@ TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
         "licence": "CC BY 3.0",
-        "seen": "label map (TotalSegmentator v2 output) and the image, in about 18 % of the patches, 30 % in the last 485 steps",
+        "seen": "label map (TotalSegmentator v2 output); the image in about 15 % of the patches, 30 % in the last part",
     },
     {"name": "VerSe verse004, verse010, gl003, gl017 (manual masks)", "licence": "CC BY-SA 4.0", "seen": "label maps"},
     {"name": "HuBMAP Visible Human pelvis (male, female)", "licence": "CC BY 4.0", "seen": "voxelised meshes"},
