@@ -1,3 +1,5 @@
+//! The sums against plain arithmetic, with every instruction set.
+
 use super::*;
 
 /// A wavy floor: each point belongs to the floor below it.
