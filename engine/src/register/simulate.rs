@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use geom::nalgebra::Vector3;
-use geom::{Ct, Patient, Point, Transform, Vector};
+use geom::{Ct, Patient, Point, Transform, Twist, Vector};
 
 use super::random::Random;
 use crate::surface::PointCloud;
@@ -120,4 +120,28 @@ fn visible(bone: &PointCloud, up: Vector3<f64>, half_width_mm: f64) -> Vec<(Vect
 pub fn true_tre_mm(estimate: &Transform<Patient, Ct>, truth: &Transform<Patient, Ct>, targets: &[Point<Ct>]) -> f64 {
     let sum: f64 = targets.iter().map(|t| (*estimate * *t).distance(*truth * *t)).sum();
     sum / targets.len().max(1) as f64
+}
+
+/// A motion by `deg` about `centre` in a random direction, then by `mm` in
+/// another.
+#[must_use]
+pub fn displaced(centre: Point<Ct>, deg: f64, mm: f64, random: &mut Random) -> Transform<Ct, Ct> {
+    let rotation_rad = Vector3::from(random.direction()) * deg.to_radians();
+    let turn = Transform::<Ct, Ct>::exp(&Twist { rotation_rad, translation_mm: Vector3::zeros() });
+    let origin = Transform::<Ct, Ct>::from_translation(centre - Point::new(0.0, 0.0, 0.0));
+    let shift = Vector3::from(random.direction()) * mm;
+    Transform::<Ct, Ct>::from_translation(Vector::from_vector3(shift)) * origin * turn * origin.inverse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_displacement_is_as_large_as_it_says() {
+        let centre = Point::<Ct>::new(10.0, -200.0, 300.0);
+        let motion = displaced(centre, 12.0, 7.0, &mut Random::new(3));
+        assert!((motion.angle_rad().to_degrees() - 12.0).abs() < 1e-9);
+        assert!(((motion * centre).distance(centre) - 7.0).abs() < 1e-9);
+    }
 }

@@ -20,4 +20,4 @@ mod trials;
 pub use advice::Advice;
 pub use patient::Scenario;
 pub use script::{RehearsalError, Script};
-pub use trials::{Rehearsal, Trial, displaced, partly, rehearse};
+pub use trials::{Rehearsal, Trial, partly, rehearse};

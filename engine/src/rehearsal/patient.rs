@@ -3,10 +3,9 @@
 use geom::nalgebra::Vector3;
 use geom::{Ct, Patient, Point, Tip, Tool, Tracker, Transform, Twist, Vector};
 
-use super::trials::displaced;
 use crate::level::{Level, present};
 use crate::register::random::Random;
-use crate::register::simulate::{Sweep, sweep};
+use crate::register::simulate::{Sweep, displaced, sweep};
 use crate::surface::{self, Mesh, MeshSettings, PointCloud};
 use crate::track::Waypoint;
 use crate::volume::LabelMap;

@@ -1,14 +1,13 @@
 //! Registrations of a simulated patient, many times.
 
-use geom::nalgebra::Vector3;
-use geom::{Ct, Point, Transform, Twist, Vector};
+use geom::{Ct, Point};
 
 use super::advice::{self, Advice};
 use super::patient::{reference_pose, whole_levels};
 use super::script::{RehearsalError, Script};
 use crate::level::Level;
 use crate::register::random::Random;
-use crate::register::simulate::{Sweep, sweep, true_tre_mm};
+use crate::register::simulate::{Sweep, displaced, sweep, true_tre_mm};
 use crate::register::{self, Registration, Settings, Target, TargetSettings, Verdict};
 use crate::surface::{self, Mesh, MeshSettings, PointCloud};
 use crate::volume::LabelMap;
@@ -177,28 +176,9 @@ pub fn partly(cloud: &PointCloud, [least, most]: [f64; 2], random: &mut Random) 
     cloud.select(&indices)
 }
 
-/// A motion by `deg` about `centre` in a random direction, then by `mm` in
-/// another.
-#[must_use]
-pub fn displaced(centre: Point<Ct>, deg: f64, mm: f64, random: &mut Random) -> Transform<Ct, Ct> {
-    let rotation_rad = Vector3::from(random.direction()) * deg.to_radians();
-    let turn = Transform::<Ct, Ct>::exp(&Twist { rotation_rad, translation_mm: Vector3::zeros() });
-    let origin = Transform::<Ct, Ct>::from_translation(centre - Point::new(0.0, 0.0, 0.0));
-    let shift = Vector3::from(random.direction()) * mm;
-    Transform::<Ct, Ct>::from_translation(Vector::from_vector3(shift)) * origin * turn * origin.inverse()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_displacement_is_as_large_as_it_says() {
-        let centre = Point::<Ct>::new(10.0, -200.0, 300.0);
-        let motion = displaced(centre, 12.0, 7.0, &mut Random::new(3));
-        assert!((motion.angle_rad().to_degrees() - 12.0).abs() < 1e-9);
-        assert!(((motion * centre).distance(centre) - 7.0).abs() < 1e-9);
-    }
 
     #[test]
     fn the_share_that_is_missed_lies_between_both_limits() {

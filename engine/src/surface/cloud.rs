@@ -1,6 +1,6 @@
 //! Point clouds: bounds, and the part that can face the surgeon.
 
-use geom::{Ct, Vector};
+use geom::{Ct, Point, Transform, Vector};
 
 use super::PointCloud;
 
@@ -50,6 +50,14 @@ impl PointCloud {
         let pairs = indices.iter().filter_map(|&i| Some((*self.points.get(i)?, *self.normals.get(i)?)));
         let (points, normals) = pairs.unzip();
         Self { points, normals }
+    }
+
+    /// The same bone elsewhere.
+    #[must_use]
+    pub fn moved(&self, motion: &Transform<Ct, Ct>) -> Self {
+        let point = |p: &[f32; 3]| (*motion * Point::<Ct>::from(*p)).to_array().map(|c| c as f32);
+        let normal = |n: &[f32; 3]| (*motion * Vector::<Ct>::from(*n)).to_array().map(|c| c as f32);
+        Self { points: self.points.iter().map(point).collect(), normals: self.normals.iter().map(normal).collect() }
     }
 
     /// Adds the points of `other`.

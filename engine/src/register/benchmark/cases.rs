@@ -1,11 +1,11 @@
 //! Cases made from a labelled bone surface.
 
 use geom::nalgebra::Vector3;
-use geom::{Ct, Patient, Point, Transform, Twist, Vector};
+use geom::{Ct, Patient, Point, Transform, Vector};
 
 use super::{Case, Suite};
 use crate::register::random::Random;
-use crate::register::simulate::{Sweep, sweep};
+use crate::register::simulate::{Sweep, displaced, sweep};
 use crate::surface::PointCloud;
 
 /// What is asked of a made case.
@@ -70,7 +70,7 @@ fn one(
     random: &mut Random,
 ) -> Option<Case> {
     let about = order.get(middle)?.1;
-    let truth = around(&about, random.between(0.0, 180.0), 100.0, random);
+    let truth = displaced(Point::from_vector3(about), random.between(0.0, 180.0), 100.0, random);
     let mut open = PointCloud::default();
     for (level, centre) in exposed {
         let own: Vec<usize> = (0..touched.len()).filter(|&i| labels.get(i) == Some(level)).collect();
@@ -79,14 +79,19 @@ fn one(
         let motion = if is_middle {
             Transform::identity()
         } else {
-            around(centre, recipe.motion.0 * gauss(random), recipe.motion.1 * gauss(random), random)
+            displaced(
+                Point::from_vector3(*centre),
+                recipe.motion.0 * gauss(random),
+                recipe.motion.1 * gauss(random),
+                random,
+            )
         };
-        open.append(&moved(&touched.select(&own), &motion));
+        open.append(&touched.select(&own).moved(&motion));
     }
     let sweep_settings = Sweep { seed: random.bits(), approach: suite.approach, ..recipe.sweep.clone() };
     let points = sweep(&open, &as_patient(&truth), &sweep_settings);
     let (offset_deg, offset_mm) = (random.uniform() * recipe.offset.0, random.uniform() * recipe.offset.1);
-    let mut initial = truth * around(&about, offset_deg, offset_mm, random);
+    let mut initial = truth * displaced(Point::from_vector3(about), offset_deg, offset_mm, random);
     if recipe.wrong_levels > 0 {
         let up = random.uniform() < 0.5;
         let there = if up { middle.checked_sub(recipe.wrong_levels)? } else { middle + recipe.wrong_levels };
@@ -109,22 +114,6 @@ fn one(
 /// The same motion with its result called the patient's frame.
 fn as_patient(motion: &Transform<Ct, Ct>) -> Transform<Patient, Ct> {
     Transform::new(motion.rotation(), motion.translation())
-}
-
-/// A turn about `centre` by `deg` and a shift by `mm`, both in random directions.
-fn around(centre: &Vector3<f64>, deg: f64, mm: f64, random: &mut Random) -> Transform<Ct, Ct> {
-    let turn =
-        Twist { rotation_rad: Vector3::from(random.direction()) * deg.to_radians(), translation_mm: Vector3::zeros() };
-    let shift = Vector3::from(random.direction()) * mm;
-    Transform::<Ct, Ct>::from_translation(Vector::from_vector3(centre + shift))
-        * Transform::<Ct, Ct>::exp(&turn)
-        * Transform::from_translation(Vector::<Ct>::from_vector3(-centre))
-}
-
-fn moved(cloud: &PointCloud, motion: &Transform<Ct, Ct>) -> PointCloud {
-    let point = |p: &[f32; 3]| (*motion * Point::<Ct>::from(*p)).to_array().map(|c| c as f32);
-    let normal = |n: &[f32; 3]| (*motion * Vector::<Ct>::from(*n)).to_array().map(|c| c as f32);
-    PointCloud { points: cloud.points.iter().map(point).collect(), normals: cloud.normals.iter().map(normal).collect() }
 }
 
 /// Level numbers with their centres, in order along the spine.

@@ -7,8 +7,8 @@ use engine::level::present;
 use engine::register::benchmark::cases::second_segmentation;
 use engine::register::benchmark::{Case, Suite};
 use engine::register::random::Random;
-use engine::register::simulate::{Sweep, sweep};
-use engine::rehearsal::{displaced, partly};
+use engine::register::simulate::{Sweep, displaced, sweep};
+use engine::rehearsal::partly;
 use engine::surface::{self, Mesh, MeshSettings, PointCloud};
 use geom::{Ct, Patient, Point, Transform, Vector};
 
@@ -123,10 +123,7 @@ fn bone(variant: Variant, mesh: &Mesh, is_middle: bool, random: &mut Random) -> 
             let places: Vec<Point<Ct>> = cloud.points.iter().map(|p| Point::from(*p)).collect();
             let centre = Point::centroid(&places).context("an empty vertebra")?;
             let motion = displaced(centre, MOTION.0 * random.uniform(), MOTION.1 * random.uniform(), random);
-            let point = |p: &Point<Ct>| (motion * *p).to_array().map(|v| v as f32);
-            let normal = |n: &[f32; 3]| (motion * Vector::<Ct>::from(*n)).to_array().map(|v| v as f32);
-            let normals = cloud.normals.iter().map(normal).collect();
-            Ok(PointCloud { points: places.iter().map(point).collect(), normals })
+            Ok(cloud.moved(&motion))
         }
         Variant::SecondSegmentation => {
             let levels = vec![0; cloud.len()];
