@@ -16,6 +16,7 @@ mod nearest_grid;
 mod nearest_index;
 pub mod phantom;
 mod sampling;
+mod sweep;
 mod taubin;
 mod visibility;
 

@@ -1,12 +1,10 @@
 //! Approximate nearest neighbours in a few nanoseconds.
 
-use rayon::prelude::*;
-
 use super::cloud::bounds;
+use super::sweep::{NO_POINT, Sweep};
 
-/// Cells a grid may have at most (64 MiB); larger extents get larger cells.
-pub(super) const MAX_CELLS: usize = 16 << 20;
-const NO_POINT: u32 = u32::MAX;
+/// Cells a grid may have at most (32 MiB); larger extents get larger cells.
+pub(super) const MAX_CELLS: usize = 8 << 20;
 
 /// For every cell of a box around the points, the index of a point that is
 /// nearest to the cell's centre.
@@ -28,7 +26,8 @@ impl NearestGrid {
     ///
     /// The nearest points spread from cell to cell in sweeps along the axes,
     /// after Danielsson's vector distance transform, 1980,
-    /// doi:10.1016/0146-664X(80)90054-4.
+    /// doi:10.1016/0146-664X(80)90054-4. Cost: 25 ns of CPU time a cell, and
+    /// 12 bytes a cell beside the grid while it is built.
     #[must_use]
     pub fn new(points: &[[f32; 3]], cell_mm: f32, margin_mm: f32) -> Self {
         let is_usable = !points.is_empty() && points.len() < NO_POINT as usize;
@@ -45,12 +44,8 @@ impl NearestGrid {
             cell *= 1.26;
         }
         let size = size_at(cell);
-        let mut grid = Self { low, cells_per_mm: 1.0 / cell, size, nearest: vec![NO_POINT; count(size)] };
-        grid.seed(points, cell);
-        grid.sweep_within_planes(points, cell);
-        grid.sweep_between_planes(points, cell);
-        // What came from other planes spreads on.
-        grid.sweep_within_planes(points, cell);
+        let mut grid = Self { low, cells_per_mm: 1.0 / cell, size, nearest: Vec::new() };
+        grid.nearest = grid.seeds(points).spread();
         grid
     }
 
@@ -126,95 +121,22 @@ impl NearestGrid {
         (cell[0] < self.size[0] && cell[1] < self.size[1] && cell[2] < self.size[2]).then_some(cell)
     }
 
-    fn centre(&self, cell: [usize; 3], cell_mm: f32) -> [f32; 3] {
-        [0, 1, 2].map(|i| self.low[i] + (cell[i] as f32 + 0.5) * cell_mm)
-    }
-
-    fn seed(&mut self, points: &[[f32; 3]], cell_mm: f32) {
+    /// The point nearest to the centre of each cell among those in it.
+    fn seeds(&self, points: &[[f32; 3]]) -> Sweep {
+        let (low, cell_mm, [width, height, depth]) = self.corners();
+        let mut sweep = Sweep::new(low, cell_mm, [width, height, depth]);
         for (index, point) in (0u32..).zip(points) {
-            let Some(cell) = self.cell_of(*point) else { continue };
-            let centre = self.centre(cell, cell_mm);
-            let slot = &mut self.nearest[(cell[2] * self.size[1] + cell[1]) * self.size[0] + cell[0]];
-            let known = points.get(*slot as usize).map_or(f32::INFINITY, |p| squared(*p, centre));
-            if squared(*point, centre) < known {
-                *slot = index;
+            let Some([x, y, z]) = self.cell_of(*point) else { continue };
+            let at = (z * height + y) * width + x;
+            let centre = [sweep.centre(0, x), sweep.centre(1, y), sweep.centre(2, z)];
+            let known = [0, 1, 2].map(|axis| sweep.held[axis][at]);
+            if squared(*point, centre) < squared(known, centre) {
+                (0..3).for_each(|axis| sweep.held[axis][at] = point[axis]);
+                sweep.nearest[at] = index;
             }
         }
+        sweep
     }
-
-    /// Forth and back along x, then y, of every plane. A cell takes over its
-    /// predecessor's point when that is nearer.
-    fn sweep_within_planes(&mut self, points: &[[f32; 3]], cell_mm: f32) {
-        let [width, height, _] = self.size;
-        let low = self.low.map(|c| c + 0.5 * cell_mm);
-        let centre = |x: usize, y: usize, z: usize| {
-            [low[0] + x as f32 * cell_mm, low[1] + y as f32 * cell_mm, low[2] + z as f32 * cell_mm]
-        };
-        let plane = width * height;
-        self.nearest.par_chunks_mut(plane).enumerate().for_each(|(z, cells)| {
-            // Squared distance of each cell to its point: half the work.
-            let mut best = Vec::with_capacity(plane);
-            for (y, row) in cells.chunks(width).enumerate() {
-                best.extend(row.iter().enumerate().map(|(x, point)| distance(points, *point, centre(x, y, z))));
-            }
-            let mut take = |x: usize, y: usize, from: usize| {
-                let (to, other) = (y * width + x, cells[from]);
-                if other != cells[to] {
-                    let squared = distance(points, other, centre(x, y, z));
-                    if squared < best[to] {
-                        (cells[to], best[to]) = (other, squared);
-                    }
-                }
-            };
-            for y in 0..height {
-                (1..width).for_each(|x| take(x, y, y * width + x - 1));
-                (1..width).rev().for_each(|x| take(x - 1, y, y * width + x));
-            }
-            for y in 1..height {
-                (0..width).for_each(|x| take(x, y, (y - 1) * width + x));
-            }
-            for y in (1..height).rev() {
-                (0..width).for_each(|x| take(x, y - 1, y * width + x));
-            }
-        });
-    }
-
-    /// Forth and back along z.
-    fn sweep_between_planes(&mut self, points: &[[f32; 3]], cell_mm: f32) {
-        let [width, height, depth] = self.size;
-        let low = self.low.map(|c| c + 0.5 * cell_mm);
-        let centre = |x: usize, y: usize, z: usize| {
-            [low[0] + x as f32 * cell_mm, low[1] + y as f32 * cell_mm, low[2] + z as f32 * cell_mm]
-        };
-        let plane = width * height;
-        let mut between = |to_z: usize, from_z: usize| {
-            let (lower, upper) = self.nearest[to_z.min(from_z) * plane..][..2 * plane].split_at_mut(plane);
-            let (to, from) = if to_z < from_z { (lower, upper) } else { (upper, lower) };
-            let rows = to.par_chunks_mut(width).zip(from.par_chunks(width)).enumerate().with_min_len(32);
-            rows.for_each(|(y, (to, from))| take_over(points, to, from, |x| centre(x, y, to_z)));
-        };
-        (1..depth).for_each(|z| between(z, z - 1));
-        (1..depth).rev().for_each(|z| between(z - 1, z));
-    }
-}
-
-/// Each cell of a row takes over its neighbour's point when that is nearer.
-fn take_over(points: &[[f32; 3]], to: &mut [u32], from: &[u32], centre: impl Fn(usize) -> [f32; 3]) {
-    for (x, (own, other)) in to.iter_mut().zip(from).enumerate() {
-        *own = nearer(points, *own, *other, centre(x));
-    }
-}
-
-/// The nearer to `centre` of two points.
-#[inline]
-fn nearer(points: &[[f32; 3]], own: u32, other: u32, centre: [f32; 3]) -> u32 {
-    if own != other && distance(points, other, centre) < distance(points, own, centre) { other } else { own }
-}
-
-/// Squared distance to a point; a missing one is infinitely far.
-#[inline]
-fn distance(points: &[[f32; 3]], index: u32, centre: [f32; 3]) -> f32 {
-    points.get(index as usize).map_or(f32::INFINITY, |p| squared(*p, centre))
 }
 
 #[inline]
