@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use engine::register::benchmark::{Outcome, Suite, Summary, cases, files, run};
 use engine::register::simulate::Sweep;
-use engine::register::{Settings, Target, TargetSettings, Verdict};
+use engine::register::{Settings, SurfaceError, Target, TargetSettings, Verdict};
 use engine::surface::{PointCloud, phantom};
 use geom::Vector;
 
@@ -30,8 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("# {study}: {} | {}", suite.name, machine());
     let target = build(&suite)?;
     // The shared cases come from the very mesh they are registered to.
-    let surface_sigma_mm = if matches!(study.as_str(), "segmentation" | "motion") { 0.2 } else { 0.0 };
-    let mut settings = Settings { surface_sigma_mm, ..Settings::default() };
+    let is_one_mesh = !matches!(study.as_str(), "segmentation" | "motion");
+    let surface = if is_one_mesh { SurfaceError::NONE } else { SurfaceError::default() };
+    let mut settings = Settings { surface, ..Settings::default() };
     if study == "stuck" {
         // Too narrow to come back from the neighbour: the verdict has to tell.
         (settings.search.capture_deg, settings.search.capture_mm, settings.search.wide_starts) = (6.0, 6.0, 0);

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::anchors::Anchors;
 use super::correspond::Matched;
+use super::level_motion;
 use super::pose::Pose;
 use super::random::Random;
 use super::registration::Figures;
@@ -25,6 +26,8 @@ const RETURN_MM: f64 = 0.75;
 const RIVAL_MM: f64 = 3.0;
 /// Points of which a fifth is held out.
 const HELD_OUT_POINTS: usize = 250;
+/// Points the coverage is measured with.
+const COVERAGE_POINTS: usize = 8192;
 /// Points used where a pose is only tried.
 const TRIAL_POINTS: usize = 120;
 
@@ -48,9 +51,12 @@ pub(super) fn examine(examined: &Examined<'_>, checks: &Checks) -> (Findings, Fi
     check_observability(examined, checks, &mut findings);
     let points = examined.source.subset(CLOSE_POINTS);
     let here = misfit_mm(examined.target, &points, examined.pose);
-    let ((second_best, neighbour), (returned, held_out_mm)) = rayon::join(
+    let ((second_best, neighbour), (returned, held_out_mm, level_motion)) = rayon::join(
         || (second_best(examined, &points, here), neighbour_level(examined, &points, here)),
-        || (returned(examined, checks), held_out(examined)),
+        || {
+            let moved = level_motion::furthest(examined.target, examined.source, examined.pose);
+            (returned(examined, checks), held_out(examined), moved)
+        },
     );
     if let Some((ratio, distance_mm)) = second_best.filter(|found| found.0 > checks.max_ambiguity) {
         findings.push((graded(ratio > TIE), Reason::Ambiguous { ratio, distance_mm }));
@@ -66,15 +72,27 @@ pub(super) fn examine(examined: &Examined<'_>, checks: &Checks) -> (Findings, Fi
     if let Some(held_out_mm) = held_out_mm.filter(|mm| *mm > checks.max_held_out_ratio * rms_mm + 0.1) {
         findings.push((Verdict::Doubtful, Reason::HeldOut { held_out_mm, rms_mm }));
     }
+    let limit_mm = checks.max_level_motion_mm;
+    if let Some((place, distance_mm)) = level_motion.filter(|found| found.1 > limit_mm) {
+        findings.push((Verdict::Doubtful, Reason::LevelMoved { place: place + 1, distance_mm, limit_mm }));
+    }
     let figures = Figures {
         second_best_ratio: second_best.map(|found| found.0),
         neighbour,
         returned: Some((returned, checks.disturbances)),
         held_out_mm,
-        coverage: examined.target.coverage(&examined.residuals.matched),
+        coverage: coverage(examined),
         landmark_mm: None,
+        level_motion_mm: level_motion.map(|found| found.1),
     };
     (findings, figures)
+}
+
+/// Share of the touchable surface that was touched, from as many points as tell.
+fn coverage(examined: &Examined<'_>) -> Option<f64> {
+    let matched = &examined.residuals.matched;
+    let some: Vec<usize> = matched.iter().step_by(matched.len().div_ceil(COVERAGE_POINTS).max(1)).copied().collect();
+    examined.target.coverage(&some)
 }
 
 /// `Reject` from `worse` on, else `Doubtful`.
@@ -139,15 +157,15 @@ fn second_best(examined: &Examined<'_>, points: &PointBlocks, here: f64) -> Opti
 /// comparison does: at the right level its neighbours fit clearly worse.
 fn neighbour_level(examined: &Examined<'_>, points: &PointBlocks, here: f64) -> Option<(f64, i32)> {
     let (target, radius_mm) = (examined.target, examined.source.radius_mm);
-    let few = examined.source.subset(TRIAL_POINTS);
+    let (fewer, few) = (examined.source.subset(TRIAL_POINTS / 2), examined.source.subset(TRIAL_POINTS));
     let shifts = examined.target.neighbour_shifts(&examined.residuals.matched);
-    let stages = [APPROACH[1], APPROACH[2], CLOSE_IN[1]];
     let solve_there = |(levels, shift): &(i32, Vector3<f64>)| {
         // A vertebra's height varies from level to level: try around it.
         let nudges = [-5.0, 0.0, 5.0].map(|mm| shift + shift.try_normalize(1e-9).unwrap_or_else(Vector3::zeros) * mm);
         let tries = nudges.map(|shift| {
             let mut pose = examined.pose.moved(Vector3::zeros(), shift);
-            solve(target, &few, &mut pose, &stages, (0.02, radius_mm));
+            solve(target, &fewer, &mut pose, &APPROACH[1..2], (0.02, radius_mm));
+            solve(target, &few, &mut pose, &[APPROACH[2], CLOSE_IN[1]], (0.02, radius_mm));
             (misfit_mm(target, points, &pose), pose)
         });
         // A descent that came home again says nothing about the neighbour.

@@ -17,6 +17,10 @@ use super::verdict::{Reason, Verdict};
 /// A step of the last solution that moves the points less than this ends it, mm.
 const TOLERANCE_MM: f64 = 0.003;
 
+/// Of many more points than this, so many bring the pose close: then the others
+/// are matched once instead of several times.
+const FIRST_POINTS: usize = 4096;
+
 /// A pose solved on all points, with everything that was found out about it.
 pub(super) struct Judged<'a> {
     pub target: &'a Target,
@@ -38,9 +42,13 @@ pub(super) fn judge<'a>(
     rivals: &[Candidate],
     settings: &Settings,
 ) -> Judged<'a> {
+    if source.offsets.len() > 2 * FIRST_POINTS {
+        let few = source.subset(FIRST_POINTS);
+        finish(target, &few, anchors, &mut pose, (TOLERANCE_MM, source.radius_mm));
+    }
     let (found, iterations) = finish(target, &source.blocks, anchors, &mut pose, (TOLERANCE_MM, source.radius_mm));
     let residuals = Residuals::new(&found, source, &pose);
-    let uncertainty = Uncertainty::new(&found, (source, anchors), &pose, &residuals, settings.surface_sigma_mm);
+    let uncertainty = Uncertainty::new(&found, (source, anchors), &pose, &residuals, &settings.surface);
     let examined =
         Examined { target, source, anchors, pose: &pose, rivals, residuals: &residuals, uncertainty: &uncertainty };
     let (findings, figures) = examine(&examined, &settings.checks);

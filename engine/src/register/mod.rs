@@ -33,6 +33,7 @@ mod correspond;
 mod error;
 mod judge;
 mod landmarks;
+mod level_motion;
 pub mod parts;
 mod pose;
 mod prediction;
@@ -59,7 +60,7 @@ pub use landmarks::{LandmarkSettings, landmarks, robust_landmarks, unordered_lan
 pub use prediction::Observability;
 pub use registration::{Figures, Method, Registration};
 pub use residual_map::{VertexResidual, residual_map};
-pub use settings::{Checks, MultiStart, Settings};
+pub use settings::{Checks, MultiStart, Settings, SurfaceError};
 pub use surface::surface;
 pub use target::{Target, TargetSettings};
 pub use update::{Bump, update};

@@ -63,6 +63,9 @@ pub struct Figures {
     /// Share of the touchable surface of the touched levels that has a touched
     /// point nearby, 0 to 1.
     pub coverage: Option<f64>,
+    /// How far the vertebra that agrees least with the others wants to move
+    /// (RMS of its points), mm.
+    pub level_motion_mm: Option<f64>,
     /// Largest distance of a landmark that was checked, mm.
     pub landmark_mm: Option<f64>,
 }

@@ -44,7 +44,7 @@ struct Round {
 /// a scale that sees everything to one that sees bone only (Zhou et al., ECCV
 /// 2016, doi:10.1007/978-3-319-46475-6_47, eq. 5), on fewer and fewer starts.
 const ROUNDS: [Round; 3] = [
-    Round { points: 0.5, stage: APPROACH[0], limit_mm: 8.0, kept: (0.2, 32) },
+    Round { points: 0.5, stage: APPROACH[0], limit_mm: 8.0, kept: (0.2, 24) },
     Round { points: 1.0, stage: APPROACH[1], limit_mm: 5.0, kept: (0.2, 10) },
     Round { points: 1.0, stage: APPROACH[2], limit_mm: 3.0, kept: (0.0, 0) },
 ];

@@ -85,6 +85,9 @@ pub struct Checks {
     /// Held-out points may lie this many times further from the bone than the
     /// others (RMS), and 0.1 mm more; otherwise the result is doubted. Default 1.5.
     pub max_held_out_ratio: f64,
+    /// A vertebra whose points want to lie further than this from the common
+    /// pose is doubted to have moved against the others, RMS mm. Default 1.0.
+    pub max_level_motion_mm: f64,
     /// Points spread less than this (RMS about their centre) are doubted, mm.
     /// Default 8.
     pub min_spread_mm: f64,
@@ -103,6 +106,7 @@ impl Default for Checks {
             disturbances: 6,
             disturbance: 4.0,
             max_held_out_ratio: 1.5,
+            max_level_motion_mm: 1.0,
             min_spread_mm: 8.0,
         }
     }
@@ -117,14 +121,36 @@ pub struct Settings {
     pub search: MultiStart,
     /// The judgement of the result.
     pub checks: Checks,
-    /// Standard deviation of the segmented surface against the real bone, mm.
-    /// It shifts whole patches, so more points do not average it away.
-    /// Default 0.2, a fifth of a 1 mm voxel; set it to what was measured.
-    pub surface_sigma_mm: f64,
+    /// How far the segmented surface may lie from the real bone.
+    pub surface: SurfaceError,
+}
+
+/// How a segmented surface errs; more points do not average it away.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SurfaceError {
+    /// Standard deviation of the surface from patch to patch (10 mm), mm. What
+    /// the residuals show counts where it is more. Default 0.2, a fifth of a
+    /// 1 mm voxel.
+    pub patch_sigma_mm: f64,
+    /// Standard deviation of the edge's place as a whole, mm: too high or too
+    /// low a threshold, which the residuals cannot show. Default 0.2.
+    pub edge_sigma_mm: f64,
+}
+
+impl SurfaceError {
+    /// The surface is the bone: simulations only.
+    pub const NONE: Self = Self { patch_sigma_mm: 0.0, edge_sigma_mm: 0.0 };
+}
+
+impl Default for SurfaceError {
+    fn default() -> Self {
+        Self { patch_sigma_mm: 0.2, edge_sigma_mm: 0.2 }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { min_points: 20, search: MultiStart::default(), checks: Checks::default(), surface_sigma_mm: 0.2 }
+        let (search, checks, surface) = (MultiStart::default(), Checks::default(), SurfaceError::default());
+        Self { min_points: 20, search, checks, surface }
     }
 }

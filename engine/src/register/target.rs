@@ -127,6 +127,12 @@ impl Target {
         self.sites.get(found as usize)
     }
 
+    /// Place along the spine of the level that belongs to `at`; `None` beyond the
+    /// reach of the grid or where the levels are not known.
+    pub(super) fn rank_at(&self, at: [f32; 3]) -> Option<u8> {
+        self.ranks.get(self.grid.nearest(at)? as usize).copied()
+    }
+
     /// Places along the spine at which a search may start, relative to the
     /// origin: the levels and the middles between them, or every 15 mm where
     /// the levels are not known.

@@ -101,6 +101,16 @@ pub enum Reason {
         /// That of the others, mm.
         rms_mm: f64,
     },
+    /// A vertebra fits better where the others do not: it moved against them
+    /// since the CT.
+    LevelMoved {
+        /// Which of the touched levels, 1 for the lowest.
+        place: usize,
+        /// How far its points want to move (RMS), mm.
+        distance_mm: f64,
+        /// Largest accepted, mm.
+        limit_mm: f64,
+    },
     /// Many points are copies of each other.
     Repeated {
         /// Points that differ.
@@ -200,6 +210,10 @@ impl fmt::Display for Reason {
             Self::HeldOut { held_out_mm, rms_mm } => write!(
                 f,
                 "points left out of the solution lie {held_out_mm:.2} mm from the bone, the others {rms_mm:.2} mm: touch more bone"
+            ),
+            Self::LevelMoved { place, distance_mm, limit_mm } => write!(
+                f,
+                "touched vertebra {place} from the lowest fits better {distance_mm:.1} mm away (at most {limit_mm:.1} mm): it moved since the CT; register each by itself (articulated)"
             ),
             Self::Repeated { distinct, found } => {
                 write!(f, "only {distinct} of {found} points differ: keep the pointer moving over the bone")

@@ -154,7 +154,7 @@ fn part(left_mm: f64) -> &'static str {
 mod tests {
     use super::*;
     use crate::register::simulate::{Sweep, sweep};
-    use crate::register::{self, Settings, Target, TargetSettings};
+    use crate::register::{self, Settings, SurfaceError, Target, TargetSettings};
     use crate::surface::phantom;
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
         let settings = Sweep { points: 150, outlier_share: 0.0, ..Sweep::default() };
         let points = sweep(&cloud.select(&right), &truth, &settings);
         let register = |points: &[Point<Patient>]| {
-            let settings = Settings { surface_sigma_mm: 0.0, ..Settings::default() };
+            let settings = Settings { surface: SurfaceError::NONE, ..Settings::default() };
             register::surface(&target, points, &truth, &settings).unwrap()
         };
         let registration = register(&points);

@@ -8,7 +8,7 @@ use super::script::{RehearsalError, Script};
 use crate::level::Level;
 use crate::register::random::Random;
 use crate::register::simulate::{Sweep, displaced, sweep, true_tre_mm};
-use crate::register::{self, Registration, Settings, Target, TargetSettings, Verdict};
+use crate::register::{self, Registration, Settings, SurfaceError, Target, TargetSettings, Verdict};
 use crate::surface::{self, Mesh, MeshSettings, PointCloud};
 use crate::volume::LabelMap;
 
@@ -125,7 +125,7 @@ impl Bone {
         let points = sweep(&touched, &patient_from_ct, &settings);
         let guess =
             displaced(self.centre, script.start_deg * random.uniform(), script.start_mm * random.uniform(), random);
-        let settings = Settings { surface_sigma_mm: 0.0, ..Settings::default() };
+        let settings = Settings { surface: SurfaceError::NONE, ..Settings::default() };
         match register::surface(&self.target, &points, &(patient_from_ct * guess), &settings) {
             Ok(registration) => {
                 let found = registration.patient_from_ct();

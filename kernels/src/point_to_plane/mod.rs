@@ -100,6 +100,15 @@ pub struct Placement {
     pub centre: [f32; 3],
 }
 
+impl Placement {
+    /// Where a point lies, given by its offset from the centre.
+    #[must_use]
+    pub fn place(&self, o: [f32; 3]) -> [f32; 3] {
+        let (r, c) = (&self.rotation, &self.centre);
+        std::array::from_fn(|k| r[3 * k] * o[0] + r[3 * k + 1] * o[1] + r[3 * k + 2] * o[2] + c[k])
+    }
+}
+
 /// How much a point counts, by its distance to the surface point (Geman-McClure)
 /// or to the plane (the others).
 #[derive(Debug, Clone, Copy, PartialEq)]

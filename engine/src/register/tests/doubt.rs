@@ -1,7 +1,7 @@
 //! What must be doubted, rejected or refused.
 
 use super::*;
-use crate::register::{MultiStart, RegisterError};
+use crate::register::{MultiStart, RegisterError, SurfaceError};
 
 #[test]
 fn bone_that_leaves_a_direction_open_is_not_accepted() {
@@ -134,7 +134,7 @@ fn chance_is_not_bone_and_odd_settings_do_not_panic() {
             wide_starts: 70,
             ..MultiStart::default()
         },
-        surface_sigma_mm: f64::NAN,
+        surface: SurfaceError { patch_sigma_mm: f64::NAN, edge_sigma_mm: f64::NAN },
         ..settings()
     };
     let _ = surface(&BONE.target, &good, &truth(), &odd);

@@ -9,7 +9,7 @@ use geom::nalgebra::{Matrix6, Vector3};
 use geom::{Ct, Patient, Point, Transform, Twist, Vector};
 
 use super::simulate::{Sweep, sweep, true_tre_mm};
-use super::{Reason, Registration, Settings, Target, TargetSettings, Verdict, random::Random, surface};
+use super::{Reason, Registration, Settings, SurfaceError, Target, TargetSettings, Verdict, random::Random, surface};
 use crate::surface::{Mesh, PointCloud, phantom};
 
 /// Five vertebrae, their cloud with levels, and the prepared target.
@@ -33,7 +33,7 @@ static BONE: LazyLock<Bone> = LazyLock::new(|| {
 
 /// The phantom is its own truth: no segmentation error.
 fn settings() -> Settings {
-    Settings { surface_sigma_mm: 0.0, ..Settings::default() }
+    Settings { surface: SurfaceError::NONE, ..Settings::default() }
 }
 
 fn exposed(levels: std::ops::Range<usize>) -> PointCloud {
@@ -137,7 +137,7 @@ fn a_stated_segmentation_error_is_carried_into_the_prediction() {
     // 24 surfaces wrong by 0.4 mm, thousands of points: averaging would claim
     // 0.03 mm. Measured ratio: 1.06.
     let mut random = Random::new(8);
-    let stated = Settings { surface_sigma_mm: 0.4, ..Settings::default() };
+    let stated = Settings { surface: SurfaceError { patch_sigma_mm: 0.4, edge_sigma_mm: 0.0 }, ..Settings::default() };
     let (mut actual, mut predicted) = (0.0, 0.0);
     for case in 0..24u64 {
         let (target, bone) = (badly_segmented(0.4, &mut random), exposed(2..3));

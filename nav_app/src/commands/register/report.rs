@@ -26,6 +26,7 @@ fn figures_json(registration: &Registration) -> Value {
         "disturbances_returned": figures.returned.map(|(returned, _)| returned),
         "disturbances_tried": figures.returned.map(|(_, tried)| tried),
         "held_out_mm": figures.held_out_mm,
+        "level_motion_mm": figures.level_motion_mm,
         "coverage": figures.coverage,
         "landmark_mm": figures.landmark_mm,
     })

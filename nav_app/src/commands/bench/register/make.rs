@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use engine::level::present;
-use engine::register::benchmark::cases::second_segmentation;
 use engine::register::benchmark::{Case, Suite};
 use engine::register::random::Random;
 use engine::register::simulate::{Sweep, displaced, sweep};
 use engine::rehearsal::partly;
 use engine::surface::{self, Mesh, MeshSettings, PointCloud};
+use engine::volume::{Grid, LabelMap};
 use geom::{Ct, Patient, Point, Transform, Vector};
 
 use crate::assets;
@@ -22,9 +22,9 @@ const MARGIN: usize = 1;
 const TARGETS: usize = 300;
 /// Share of the exposed bone that is not touched, from one side.
 const MISSED_SHARE: [f64; 2] = [0.15, 0.35];
-/// A second segmentation: its edge lies this far outside (mm), waves of this
-/// size (mm RMS) run over it, and it has this share of the vertices.
-const SECOND: (f64, f64, f64) = (0.2, 0.25, 0.5);
+/// The second segmentation: voxels of this width (mm), smoothed by this much
+/// (mm), cut at this share of bone instead of one half.
+const SECOND: (f64, f64, f32) = (1.6, 1.0, 0.6);
 /// A vertebra moved against the CT by up to this, degrees and mm.
 const MOTION: (f64, f64) = (5.0, 3.0);
 
@@ -54,6 +54,8 @@ impl Variant {
 #[derive(Debug)]
 pub struct Spine {
     levels: Vec<(u8, Mesh)>,
+    /// The same levels segmented another way.
+    second: Vec<Mesh>,
 }
 
 impl Spine {
@@ -63,7 +65,8 @@ impl Spine {
         let numbers: Vec<u8> =
             present(&labels.labels).iter().filter(|level| level.is_vertebra()).map(|level| level.number()).collect();
         let meshes = surface::from_masks(&labels, &numbers, &MeshSettings::default());
-        Ok(Self { levels: numbers.into_iter().zip(meshes).collect() })
+        let second = segmented_again(&labels, &numbers)?;
+        Ok(Self { levels: numbers.into_iter().zip(meshes).collect(), second })
     }
 
     /// All of it as a target, without cases.
@@ -104,6 +107,8 @@ impl Spine {
         let centre = Point::centroid(&targets).context("an empty vertebra")?;
         let mut exposed = PointCloud::default();
         for (rank, (_, mesh)) in touched.iter().enumerate() {
+            let second = self.second.get(first + rank).context("no second segmentation")?;
+            let mesh = if variant == Variant::SecondSegmentation { second } else { mesh };
             exposed.append(&bone(variant, mesh, rank == count / 2, random)?);
         }
         let exposed = partly(&exposed, MISSED_SHARE, random);
@@ -125,12 +130,26 @@ fn bone(variant: Variant, mesh: &Mesh, is_middle: bool, random: &mut Random) -> 
             let motion = displaced(centre, MOTION.0 * random.uniform(), MOTION.1 * random.uniform(), random);
             Ok(cloud.moved(&motion))
         }
-        Variant::SecondSegmentation => {
-            let levels = vec![0; cloud.len()];
-            Ok(second_segmentation(&cloud, &levels, SECOND, random.bits()).0)
-        }
-        Variant::Same | Variant::Moved => Ok(cloud),
+        Variant::Same | Variant::SecondSegmentation | Variant::Moved => Ok(cloud),
     }
+}
+
+/// The levels as another program would have drawn them: on coarser voxels,
+/// smoothed, and cut at another threshold.
+fn segmented_again(labels: &LabelMap, numbers: &[u8]) -> Result<Vec<Mesh>> {
+    let (spacing_mm, sigma_mm, threshold) = SECOND;
+    let (low, high) = labels.grid.bounds();
+    let size = (high - low).to_array().map(|mm| (mm / spacing_mm) as usize + 1);
+    let grid = Grid::axis_aligned(size, [spacing_mm; 3], low)?;
+    let place = |i: usize| [i % size[0], i / size[0] % size[1], i / (size[0] * size[1])].map(|at| at as f64);
+    let coarse: Vec<u8> =
+        (0..grid.len()).map(|i| labels.sample_nearest(grid.to_ct(place(i).into())).unwrap_or(0)).collect();
+    let settings = MeshSettings { sigma_mm, ..MeshSettings::default() };
+    let one = |number: &u8| {
+        let share: Vec<f32> = coarse.iter().map(|label| if label == number { 0.5 / threshold } else { 0.0 }).collect();
+        surface::from_probability(&share, &grid, &settings)
+    };
+    Ok(numbers.iter().map(one).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use engine::register::benchmark::{Case, Suite};
-use engine::register::{self, Settings, Target, TargetSettings, simulate};
+use engine::register::{self, Settings, SurfaceError, Target, TargetSettings, simulate};
 
 use super::results::{Built, Trial};
 
@@ -25,7 +25,7 @@ pub fn build(suite: &Suite) -> Result<(Target, Built)> {
 pub fn run(target: &Target, cases: &[Case], is_one_mesh: bool, each: &mut dyn FnMut(usize)) -> Result<Vec<Trial>> {
     let mut settings = Settings::default();
     if is_one_mesh {
-        settings.surface_sigma_mm = 0.0;
+        settings.surface = SurfaceError::NONE;
     }
     if let Some(case) = cases.first() {
         register::surface(target, &case.points, &case.initial, &settings)?; // starts the threads
