@@ -45,6 +45,11 @@ struct Set {
     points: usize,
 }
 
+/// Whether the vertebrae moved against the CT in these cases.
+fn is_moved(set: &Set) -> bool {
+    set.folder.ends_with(Variant::Moved.folder())
+}
+
 /// Runs the command.
 pub fn run(options: &BenchRegisterArguments, quiet: bool) -> Result<Output, Failure> {
     let machine = Machine::this(0);
@@ -58,7 +63,8 @@ pub fn run(options: &BenchRegisterArguments, quiet: bool) -> Result<Output, Fail
         let count = suite.cases.len();
         let progress = progress.get_or_insert_with(|| {
             let sides = 1 + peers.as_ref().map_or(0, |_| peers::METHODS.len());
-            Progress::new(sets.len() * sides * count, quiet)
+            let articulated = sets.iter().filter(|set| is_moved(set)).count();
+            Progress::new((sets.len() * sides + articulated) * count, quiet)
         });
         let (target, built) = ours::build(&suite).bad_input()?;
         results.built.get_or_insert(built);
@@ -68,6 +74,12 @@ pub fn run(options: &BenchRegisterArguments, quiet: bool) -> Result<Output, Fail
         let trials = ours::run(&target, &suite.cases, is_one_mesh, &mut |number| each("SpineNav", number));
         let method = concat!("SpineNav ", env!("CARGO_PKG_VERSION")).to_owned();
         results.ours.push(Side { set: set.name.clone(), method, points: set.points, trials: trials.bad_input()? });
+        if is_moved(set) {
+            let trials = ours::run_articulated(&suite, &suite.cases, &mut |number| each("articulated", number));
+            let name = format!("{}, each vertebra by itself", set.name);
+            let method = concat!("SpineNav ", env!("CARGO_PKG_VERSION"), ", articulated").to_owned();
+            results.ours.push(Side { set: name, method, points: set.points, trials: trials.bad_input()? });
+        }
         for method in peers::METHODS.iter().filter(|_| peers.is_some()) {
             let Some(peers) = &peers else { continue };
             match peers.run(method, &set.folder, &suite.cases, &mut |number| each(method, number)) {

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use engine::register::benchmark::{Case, Suite};
-use engine::register::{self, Settings, SurfaceError, Target, TargetSettings, simulate};
+use engine::register::{
+    self, Articulated, ArticulatedSettings, Registration, Settings, SurfaceError, Target, TargetSettings, Verdict,
+    simulate,
+};
 
 use super::results::{Built, Trial};
 
@@ -46,6 +49,40 @@ pub fn run(target: &Target, cases: &[Case], is_one_mesh: bool, each: &mut dyn Fn
         });
     }
     Ok(trials)
+}
+
+/// The same with a pose for each vertebra; the error is that of the one the
+/// targets lie on. A vertebra without a pose of its own counts as rejected.
+pub fn run_articulated(suite: &Suite, cases: &[Case], each: &mut dyn FnMut(usize)) -> Result<Vec<Trial>> {
+    let settings = TargetSettings { approach: Some(suite.approach), ..TargetSettings::default() };
+    let spine = Articulated::new(&suite.cloud, &suite.levels, &settings)?;
+    let mut trials = Vec::with_capacity(cases.len());
+    for (number, case) in cases.iter().enumerate() {
+        each(number);
+        let level = level_of(suite, case);
+        let (begun, cpu) = (Instant::now(), cpu_time());
+        let poses = spine.register(&case.points, &case.initial, &ArticulatedSettings::default())?;
+        let (wall, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu));
+        let own = poses.iter().find(|pose| Some(pose.level) == level).map(|pose| &pose.registration);
+        let error = |r: &Registration| simulate::true_tre_mm(&r.patient_from_ct(), &case.truth, &case.targets);
+        trials.push(Trial {
+            start_deg: case.offset_deg,
+            start_mm: case.offset_mm,
+            tre_mm: own.map_or(f64::INFINITY, error),
+            cpu_ms: ms(cpu),
+            ms: Some(ms(wall)),
+            verdict: Some(own.map_or(Verdict::Reject, Registration::verdict)),
+        });
+    }
+    Ok(trials)
+}
+
+/// The level that the targets of a case lie on.
+fn level_of(suite: &Suite, case: &Case) -> Option<u8> {
+    let target = case.targets.first()?.to_array();
+    let squared = |p: &[f32; 3]| (0..3).map(|i| (f64::from(p[i]) - target[i]).powi(2)).sum::<f64>();
+    let nearest = suite.cloud.points.iter().enumerate().min_by(|a, b| squared(a.1).total_cmp(&squared(b.1)))?;
+    suite.levels.get(nearest.0).copied()
 }
 
 fn ms(duration: Duration) -> f64 {
