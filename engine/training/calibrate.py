@@ -1,8 +1,8 @@
 """Chooses the vertebra threshold on train.py's validation patches.
 
 The patches are new draws, the anatomy is not: the synthetic ones come from the
-training label maps, the real ones are plain crops of the chest CT whose labels
-and image were trained on. No other CT is looked at. The rule is pooled Dice per
+training label maps, the real ones are plain crops of the real CTs, whose labels
+and images were trained on. No other CT is looked at. The rule is pooled Dice per
 patch; it knows nothing of the largest component of a whole CT.
 """
 
@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import patches
 from network import CompactUNet, normalise
-from tissues import VERTEBRA
-from train import validation_patches
+from systems import SYSTEMS
+from tissues import IGNORED, VERTEBRA
 
 THRESHOLDS = np.round(np.arange(0.2, 0.81, 0.05), 2)
 
@@ -27,7 +28,7 @@ def dice_by_threshold(network, pairs):
         p = network(normalise(hu)[None, None]).softmax(1)[0, VERTEBRA]
         truth = target == VERTEBRA
         for i, threshold in enumerate(THRESHOLDS):
-            mask = p >= float(threshold)
+            mask = (p >= float(threshold)) & (target != IGNORED)
             hits[i] += float((mask & truth).sum())
             sizes[i] += float(mask.sum() + truth.sum())
     return 2 * hits / np.maximum(sizes, 1)
@@ -40,7 +41,8 @@ def main():
     options = parser.parse_args()
     network = CompactUNet().eval()
     network.load_state_dict(torch.load(options.checkpoint, weights_only=True)["ema"])
-    groups = validation_patches(options.scenes)
+    scenes, _ = patches.load_scenes(options.scenes, SYSTEMS["compact"].real_shares)
+    groups = patches.validation_patches(scenes)
     curves = {name: dice_by_threshold(network, pairs) for name, pairs in groups.items()}
     mean = np.mean(list(curves.values()), 0)
     for i, threshold in enumerate(THRESHOLDS):

@@ -1,9 +1,11 @@
 """Scores models on labelled CTs: Dice, ASSD, HD95, volume similarity, recall, identification, per region.
 
 Two things can be scored: the network alone (`--weights`: its mask at the card's
-threshold, and single vertebrae by its offsets, without names), and the whole
-program (`--spinenav` with one or several `--model`), names included. `--changes` also scores changed copies of each CT
-(a crop of three vertebrae, noise, thick slices, implants, cone-beam shading).
+threshold, and single vertebrae by its offsets, without names; beside it the same
+network on a box of 128^3 and a plain threshold), and the whole program
+(`--spinenav` with one or several `--model`), names included. `--changes` also
+scores changed copies of each CT (a crop of three vertebrae, noise, thick slices,
+implants, cone-beam shading).
 """
 
 import argparse
@@ -28,6 +30,8 @@ CASES = {
     "abdomen": ("ct/abdomen_pelvis_3mm", "labels_vertebrae.nii.gz"),
     "chest": ("ct/chest_lidc_0001", "labels.nii.gz"),
 }
+BOX = 128  # voxels
+BONE_HU = 200
 
 
 def verse_numbers(labels):
@@ -37,15 +41,29 @@ def verse_numbers(labels):
     return table[labels.astype(np.uint8)]
 
 
-def by_network(weights, hu, spacing_mm):
+def by_network(weights, hu, spacing_mm, voxel_mm=inference.SPACING_MM):
     """Vertebrae counted from the head (1, 2, ...) by the network's own offsets."""
     network, threshold = inference.load_network(weights)
-    p, offsets_mm = inference.both(network, inference.to_network_grid(hu, spacing_mm))
-    mask = votes.column(p, threshold, inference.SPACING_MM)
-    coarse = votes.instances(mask, offsets_mm, inference.SPACING_MM)
+    p, offsets_mm = inference.both(network, inference.to_network_grid(hu, spacing_mm, voxel_mm))
+    mask = votes.column(p, threshold, voxel_mm)
+    coarse = votes.instances(mask, offsets_mm * voxel_mm / inference.SPACING_MM, voxel_mm)
     near = ndi.binary_dilation(mask)
-    fine = inference.to_label_grid(p[VERTEBRA] * near, hu.shape, spacing_mm) > threshold
-    return votes.on_label_grid(coarse, fine, inference.SPACING_MM, spacing_mm)
+    fine = inference.to_label_grid(p[VERTEBRA] * near, hu.shape, spacing_mm, voxel_mm) > threshold
+    return votes.on_label_grid(coarse, fine, voxel_mm, spacing_mm)
+
+
+def by_box(weights, hu, spacing_mm):
+    """System A's way: the whole scan, scaled equally, in a box of 128^3."""
+    return by_network(weights, hu, spacing_mm, float(max(np.multiply(hu.shape, spacing_mm))) / BOX)
+
+
+def by_threshold(hu, spacing_mm):
+    """The baseline: the longest piece of bright bone, as one structure."""
+    bone = ndi.binary_opening(ndi.gaussian_filter(hu.astype(np.float32), 0.5) > BONE_HU)
+    parts, count = ndi.label(bone)
+    if count == 0:
+        return np.zeros(hu.shape, np.uint8)
+    return (parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])).astype(np.uint8)
 
 
 def by_program(program, model, hu, spacing_mm):
@@ -68,6 +86,8 @@ def runners(options):
     found = {}
     if options.weights:
         found["network alone"] = lambda hu, mm: by_network(options.weights, hu, mm)
+        found["network alone, box128"] = lambda hu, mm: by_box(options.weights, hu, mm)
+        found["largest bright piece"] = by_threshold
     for model in options.model if options.spinenav else []:
         found[f"program, {model}"] = lambda hu, mm, model=model: by_program(options.spinenav, model, hu, mm)
     return found

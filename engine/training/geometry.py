@@ -19,12 +19,13 @@ def _wave(rng, height_mm, size):
     return rng.uniform(-size, size) * torch.sin(phase)
 
 
-def patch_points(rng, scene, edge):
+def patch_points(rng, scene, edge, voxel_mm=VOXEL_MM, centre_mm=None):
     """Deformed, articulated sample points [edge, edge, edge, 3] in scene millimetres, and the linear part of the map.
 
     The linear part is for row vectors: a step of `d` mm in the patch is one of about `d @ linear` in the scene.
+    The patch's middle lies at `centre_mm` (scene; None: drawn).
     """
-    points = grid_mm(edge, VOXEL_MM)
+    points = grid_mm(edge, voxel_mm)
     height = points[..., 0]
     scale = rng.uniform(0.8, 1.25) * rng.uniform(0.93, 1.07, 3)
     if chance(rng, 0.5):
@@ -37,6 +38,7 @@ def patch_points(rng, scene, edge):
         cos, sin = torch.cos(twist), torch.sin(twist)
         moved = torch.stack([moved[..., 0], x * sin + y * cos, x * cos - y * sin], -1)
     bend = noise_field(rng, edge, int(rng.choice([4, 6, 8])), 3) * rng.uniform(0, 3.2)
-    centre = torch.tensor(scene.random_centre(rng), dtype=torch.float32)
+    centre_mm = scene.random_centre(rng) if centre_mm is None else centre_mm
+    centre = torch.tensor(centre_mm, dtype=torch.float32)
     moved = moved + bend.movedim(0, -1) + centre
     return (articulate.articulate(rng, scene, moved) if chance(rng, 0.6) else moved), linear

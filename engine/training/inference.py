@@ -24,9 +24,9 @@ def load_network(weights: Path):
     return network, card["vertebra_threshold"]
 
 
-def to_network_grid(hu, spacing_mm):
-    """CT at the network's spacing; finer grids are smoothed first against aliasing."""
-    ratio = SPACING_MM / np.asarray(spacing_mm)
+def to_network_grid(hu, spacing_mm, voxel_mm=SPACING_MM):
+    """CT at the network's spacing (or another); finer grids are smoothed first against aliasing."""
+    ratio = voxel_mm / np.asarray(spacing_mm)
     sigma = [0.35 * np.sqrt(max(0.0, r * r - 1)) for r in ratio]
     smooth = ndi.gaussian_filter(np.maximum(hu, PADDING_HU).astype(np.float32), sigma, mode="nearest")
     shape = [int(np.floor((n - 1) / r)) + 1 for n, r in zip(hu.shape, ratio)]
@@ -43,8 +43,8 @@ def both(network, hu):
     return logits.softmax(1)[0][inside].numpy(), OFFSET_MM * offsets[0][inside].numpy()
 
 
-def to_label_grid(probability, shape, spacing_mm):
+def to_label_grid(probability, shape, spacing_mm, voxel_mm=SPACING_MM):
     """One probability map on the label grid, linearly interpolated."""
     return ndi.affine_transform(
-        probability, np.asarray(spacing_mm) / SPACING_MM, output_shape=shape, order=1, mode="nearest"
+        probability, np.asarray(spacing_mm) / voxel_mm, output_shape=shape, order=1, mode="nearest"
     )

@@ -14,11 +14,12 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage as ndi
 
+import abdomen
 import surroundings
 from depth import DEPTH_LIMIT_MM, bone_depth
 from discs import discs_of
 from paint import SPACING_MM
-from tissues import CLASS_OF_TISSUE, DISC_TISSUE, VERTEBRA, VERTEBRAE, verse_to_tissue
+from tissues import BACKGROUND, CLASS_OF_TISSUE, DISC_TISSUE, IGNORED, VERTEBRA, VERTEBRAE, verse_to_tissue
 
 MASKS = {
     "verse004": "sub-verse004_seg-vert_msk.nii.gz",
@@ -86,12 +87,26 @@ def prepare_chest(data: Path, out: Path):
     save_scene(out / "chest", tissue, depth, skin_distance(body_mask(image), [SPACING_MM] * 3), image)
 
 
+def prepare_abdomen(data: Path, out: Path):
+    """The abdomen-pelvis CT of TotalSegmentator's test data and its real image."""
+    folder = data / "ct/abdomen_pelvis_3mm"
+    image, spacing = load_lps(folder / "ct.nii.gz")
+    maps = [load_lps(folder / f"{name}.nii.gz")[0] for name in ("labels_vertebrae", "labels", "labels_fast")]
+    labels = abdomen.merged(*(m.astype(np.uint8) for m in maps))
+    abdomen.add_pelvis(labels, image, spacing)
+    image = np.maximum(resample(image.astype(np.float32), spacing, 1, -1000), -1000)
+    tissue = abdomen.smoothly_resampled(labels, SPACING_MM / spacing, image.shape)
+    depth = bone_depth(tissue, [SPACING_MM] * 3)
+    add_discs(tissue)
+    save_scene(out / "abdomen", tissue, depth, skin_distance(body_mask(image), [SPACING_MM] * 3), image)
+
+
 def add_discs(tissue):
-    """Writes the disc tissue into unlabelled voxels, in place."""
+    """Writes the disc tissue into unlabelled and unsure voxels, in place."""
     cranial_first = list(VERTEBRAE)[::-1]
     spine = np.where(CLASS_OF_TISSUE[tissue] == VERTEBRA, tissue, 0)
     discs = discs_of(spine, cranial_first[1:], [SPACING_MM] * 3)
-    tissue[discs & (CLASS_OF_TISSUE[tissue] == 0)] = DISC_TISSUE
+    tissue[discs & np.isin(CLASS_OF_TISSUE[tissue], (BACKGROUND, IGNORED))] = DISC_TISSUE
 
 
 def prepare_mask(data: Path, out: Path, name: str):
@@ -110,15 +125,18 @@ def prepare_mask(data: Path, out: Path, name: str):
         save_scene(out / scene, *parts)
 
 
+REAL = {"chest": prepare_chest, "abdomen": prepare_abdomen}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds ct, masks and meshes")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", default=["chest", *MASKS])
+    parser.add_argument("--only", nargs="*", default=[*REAL, *MASKS])
     options = parser.parse_args()
     for name in options.only:
-        if name == "chest":
-            prepare_chest(options.data, options.out)
+        if name in REAL:
+            REAL[name](options.data, options.out)
         else:
             prepare_mask(options.data, options.out, name)
 

@@ -1,9 +1,10 @@
 """Synthetic CT patches from label maps (SynthSeg's idea, Billot 2023,
 10.1016/j.media.2023.102789, with anatomy-aware intensities).
 
-`sample` returns HU, class numbers and offsets to the own vertebra's centroid on an
-isotropic 2.5 mm grid, [z, y, x] LPS.
+`sample` draws one patch on an isotropic grid, [z, y, x] LPS.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from tissues import (
 )
 
 CLASS_TABLE = torch.from_numpy(CLASS_OF_TISSUE.astype(np.int64))
-METAL_SHARE = 0.1
+METAL_SHARE = 0.15
 
 
 def tissue_values(rng):
@@ -64,7 +65,7 @@ def soft_tissue(rng, scene, tissue, skin_mm, edge):
     return hu, filler, open_space & (skin_mm > max(skin, 0.5))
 
 
-def bone_values(rng, tissue, depth_mm, edge):
+def bone_values(rng, tissue, depth_mm, edge, voxel_mm):
     """Mean HU of the bone inside each voxel: shell over trabecular, averaged across one voxel."""
     osteoporotic = chance(rng, 0.15)
     marrow = rng.uniform(-20, 90) if osteoporotic else rng.uniform(70, 380)
@@ -72,13 +73,13 @@ def bone_values(rng, tissue, depth_mm, edge):
     jitter = torch.from_numpy(rng.normal(0, 30, TISSUES).astype(np.float32))[tissue]
     marrow = marrow + jitter + noise_field(rng, edge, int(rng.choice([6, 10, 16])))[0] * rng.uniform(0, 40)
     marrow = marrow + white_noise(rng, edge) * rng.uniform(0, 45)
-    near = (depth_mm - VOXEL_MM / 2).clamp_min(0)
-    far = (depth_mm + VOXEL_MM / 2).clamp_min(0.1)
+    near = (depth_mm - voxel_mm / 2).clamp_min(0)
+    far = (depth_mm + voxel_mm / 2).clamp_min(0.1)
     shell = thickness / (far - near).clamp_min(0.1) * (torch.exp(-near / thickness) - torch.exp(-far / thickness))
     return marrow + (cortex - marrow) * shell
 
 
-def synthetic(rng, scene, points, tissue, target, edge):
+def synthetic(rng, scene, points, tissue, target, edge, voxel_mm):
     """HU of a patch before the scanner, and the target with distractors written in."""
     depth_mm = scene.linear(scene.bone_depth_mm, points)
     skin_mm, inside = scene.nearest(scene.skin_mm, points)
@@ -93,10 +94,10 @@ def synthetic(rng, scene, points, tissue, target, edge):
         background = torch.where(clothing, torch.tensor(float(rng.uniform(-700, 200))), background)
     hu = torch.where(air, background, hu)
     if chance(rng, 0.3):
-        hu = add_table(rng, hu, air, edge, VOXEL_MM)
-    hu, target = add_distractors(rng, hu, target, 4.0 if scene.is_bare else 1.5, edge, VOXEL_MM)
-    share = (depth_mm / VOXEL_MM + 0.5).clamp(0, 1) * (is_bone | (depth_mm > -VOXEL_MM / 2)).float()
-    bone = bone_values(rng, tissue, depth_mm, edge)
+        hu = add_table(rng, hu, air, edge, voxel_mm)
+    hu, target = add_distractors(rng, hu, target, 4.0 if scene.is_bare else 1.5, edge, voxel_mm)
+    share = (depth_mm / voxel_mm + 0.5).clamp(0, 1) * (is_bone | (depth_mm > -voxel_mm / 2)).float()
+    bone = bone_values(rng, tissue, depth_mm, edge, voxel_mm)
     hu = hu + share * (bone - hu)
     if not scene.is_bare:
         hu = torch.where(inside, hu, background)
@@ -119,12 +120,19 @@ def real(rng, scene, points, tissue):
     return hu * rng.uniform(0.85, 1.15) + soft * rng.uniform(-40, 40)
 
 
-def sample(rng, scene, edge=64, real_share=0.5):
-    """One patch: HU [edge]^3 float32, classes [edge]^3 int64, offsets [3, edge, edge, edge] in `OFFSET_MM`.
+class Patch(NamedTuple):
+    """One patch; the four maps share its grid."""
 
-    Offsets mean something in vertebra voxels only.
-    """
-    points, linear = patch_points(rng, scene, edge)
+    hu: torch.Tensor  # [z, y, x] float32
+    classes: torch.Tensor  # [z, y, x] int64, `IGNORED` where unknown
+    offsets: torch.Tensor  # [3, z, y, x] to the own vertebra's centroid, in `OFFSET_MM`; only in vertebrae
+    tissue: torch.Tensor  # [z, y, x] int64, 0 outside the field of view
+    points_mm: torch.Tensor  # [z, y, x, 3] where each voxel lies in the scene
+
+
+def sample(rng, scene, edge=64, real_share=0.5, voxel_mm=VOXEL_MM, centre_mm=None):
+    """One cubic patch of `edge` voxels, in another pose, shape and style each time."""
+    points, linear = patch_points(rng, scene, edge, voxel_mm, centre_mm)
     tissue, inside = scene.nearest(scene.tissue, points)
     tissue = tissue.long() * inside
     target = CLASS_TABLE[tissue]
@@ -133,8 +141,9 @@ def sample(rng, scene, edge=64, real_share=0.5):
     if is_real:
         hu = real(rng, scene, points, tissue)
     else:
-        hu, target = synthetic(rng, scene, points, tissue, target, edge)
+        hu, target = synthetic(rng, scene, points, tissue, target, edge, voxel_mm)
     if chance(rng, METAL_SHARE):
         hu = add_metal(rng, scene, points, hu)
-    hu = scan(rng, hu, edge, strength=0.5 if is_real else 1.0)
-    return *field_of_view(rng, hu, target, edge), offsets.movedim(-1, 0)
+    hu, seen = scan(rng, hu, edge, voxel_mm, strength=0.5 if is_real else 1.0)
+    hu, keep = field_of_view(rng, hu, edge, seen)
+    return Patch(hu, target * keep, offsets.movedim(-1, 0), tissue * keep, points)

@@ -1,18 +1,20 @@
 """Tissue numbers and target classes.
 
-Label maps carry TotalSegmentator v2 numbers (1-118) plus two of our own.
+Label maps carry TotalSegmentator v2 numbers (1-118) plus three of our own.
 """
 
 import numpy as np
 
 BACKGROUND, VERTEBRA, OTHER_BONE, DISC = range(4)
+IGNORED = 255  # class of voxels that the loss leaves out
 CLASSES = ["background", "vertebra", "other_bone", "disc"]
 
 SACRUM, S1, L5, C1 = 25, 26, 27, 50
 CANAL = 79
 CARTILAGE = 118
 DISC_TISSUE = 119
-TISSUES = 120
+UNSURE = 120  # not labelled, and possibly bone
+TISSUES = 121
 
 LUNGS = [10, 11, 12, 13, 14]
 TRACHEA = 16
@@ -43,6 +45,7 @@ def _class_table() -> np.ndarray:
     table[list(VERTEBRAE)] = VERTEBRA
     table[OTHER_BONES] = OTHER_BONE
     table[DISC_TISSUE] = DISC
+    table[UNSURE] = IGNORED
     return table
 
 
