@@ -5,7 +5,10 @@
 
 pub mod case;
 pub mod clock;
+pub mod fault;
 pub mod io;
+pub mod journal;
+pub mod latency;
 pub mod level;
 pub mod nnunet;
 pub mod register;

@@ -22,6 +22,7 @@
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
+//! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
 //! | [`point_to_plane`] | sums over the points of a registration | `engine::register` |
 
 pub mod architectures;
@@ -38,6 +39,7 @@ pub mod gaussian;
 pub mod graph;
 mod grid;
 mod half_precision;
+pub mod memory_lock;
 pub mod morphology;
 pub mod point_to_plane;
 pub mod program;

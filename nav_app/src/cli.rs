@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::ModelsArguments;
+use crate::commands::{LevelChoice, ModelsArguments};
 
 /// Real-time engine for spine surgery: CT in, tracked spine out.
 /// Research use only; not a medical device.
@@ -50,6 +50,18 @@ pub enum Command {
         after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse plan.json --case case --report rehearsal.html\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15 }\nWithout levels, the lowest three that lie whole in the scan are laid open."
     )]
     Rehearse(RehearseArguments),
+    /// Guide an instrument on a segmented case: register, follow the tracker,
+    /// show, record.
+    #[command(
+        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json"
+    )]
+    Navigate(NavigateArguments),
+    /// Read a recorded session again; with --verify run it again and compare
+    /// every snapshot bit for bit.
+    #[command(
+        after_help = "Examples:\n  spinenav replay session\n  spinenav replay session --verify --case case --json"
+    )]
+    Replay(ReplayArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
@@ -116,6 +128,79 @@ pub struct SegmentArguments {
     /// Reference labels (VerSe numbers) to compare with.
     #[arg(long)]
     pub truth: Option<PathBuf>,
+    /// Name one vertebra, all others are counted from it: `3=L2` (third from
+    /// the head), `L1=L2` (what was named L1), `10,-120,350=L2` (nearest body
+    /// centre, LPS mm).
+    #[arg(long, value_name = "VERTEBRA=LEVEL", allow_hyphen_values = true)]
+    pub set_level: Option<LevelChoice>,
+}
+
+/// Where a session is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum View {
+    /// In a window, where there is a display.
+    Desktop,
+    /// Nowhere: changes are told on standard error.
+    None,
+}
+
+/// Options of `navigate`.
+#[derive(Debug, Args)]
+pub struct NavigateArguments {
+    /// Folder written by `segment`, or a label map.
+    #[arg(long)]
+    pub case: PathBuf,
+    /// The CT that was segmented, for the slices.
+    #[arg(long)]
+    pub ct: Option<PathBuf>,
+    /// `sim://`, `igtl://HOST:PORT`, or `replay://` and a PLUS recording or the
+    /// folder of a journal.
+    #[arg(long, default_value = "sim://")]
+    pub tracker: String,
+    /// Points touched on the patient, `x y z` a line, mm; a simulated surgeon's
+    /// with sim://.
+    #[arg(long)]
+    pub points: Option<PathBuf>,
+    /// First guess of `patient_from_ct`, 16 numbers.
+    #[arg(long)]
+    pub initial: Option<PathBuf>,
+    /// Name of the patient reference in the tracker's messages or recording.
+    #[arg(long, default_value = "ReferenceToTracker")]
+    pub reference: String,
+    /// Name of an instrument there, with the file of its calibration
+    /// (`tool_from_tip`, 16 numbers); may be given up to eight times.
+    #[arg(long, value_name = "NAME[=FILE]", default_value = "StylusToTracker")]
+    pub tool: Vec<String>,
+    /// Where the session is shown.
+    #[arg(long, value_enum, default_value = "desktop")]
+    pub view: View,
+    /// Length of a session without a window, s; 0 goes on until it is ended.
+    #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]
+    pub seconds: f64,
+    /// Record the session into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub journal: Option<PathBuf>,
+    /// Seed of the simulated patient and tracker.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err(format!("{seconds} s is not within 0 to 1000000")) }
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// Folder of the journal.
+    pub journal: PathBuf,
+    /// Run the session again and compare every snapshot bit for bit.
+    #[arg(long)]
+    pub verify: bool,
+    /// The case of that session.
+    #[arg(long)]
+    pub case: Option<PathBuf>,
 }
 
 /// How touched points find their place on the bone.
@@ -227,6 +312,12 @@ pub enum Bench {
         after_help = "Examples:\n  spinenav bench register --report register.html\n  spinenav bench register --data cases --points 500 --peers .venv/bin/python --json"
     )]
     Register(BenchRegisterArguments),
+    /// Latency of a pose from a tracker's socket to the viewer, stage by stage,
+    /// counted from the intended send time, beside the machine's own timer jitter.
+    #[command(
+        after_help = "Examples:\n  spinenav bench latency --report latency.html\n  spinenav bench latency --poses 1000000 --load segment --json"
+    )]
+    Latency(BenchLatencyArguments),
     /// Runs one network in this process, as lines on standard input ask.
     #[command(hide = true)]
     NetworkWorker(NetworkWorkerArguments),
@@ -286,6 +377,58 @@ pub struct BenchRegisterArguments {
     /// Write one HTML file with plots.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+}
+
+/// What else the machine does while latency is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LatencyLoad {
+    /// Nothing.
+    None,
+    /// The CT that ships is segmented again and again on all cores.
+    Segment,
+    /// A file is written and flushed without pause.
+    Disk,
+}
+
+impl LatencyLoad {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Segment => "segment",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// Options of `bench latency`.
+#[derive(Debug, Args)]
+pub struct BenchLatencyArguments {
+    /// Poses of instruments sent in all; 40 000 take 20 s.
+    #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub poses: u64,
+    /// Packets a second, 1 to 2000.
+    #[arg(long, default_value_t = 250.0, value_parser = parse_hz)]
+    pub hz: f64,
+    /// Instruments in each packet, 1 to 8.
+    #[arg(long, default_value_t = 8, value_parser = parse_tools)]
+    pub tools: usize,
+    /// What else the machine does meanwhile.
+    #[arg(long, value_enum, default_value = "none")]
+    pub load: LatencyLoad,
+    /// Write one HTML file with plots.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+fn parse_hz(text: &str) -> Result<f64, String> {
+    let hz: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (1.0..=2000.0).contains(&hz) { Ok(hz) } else { Err(format!("{hz} Hz is not within 1 to 2000")) }
+}
+
+fn parse_tools(text: &str) -> Result<usize, String> {
+    let tools: usize = text.parse().map_err(|_| format!("{text:?} is no whole number"))?;
+    if (1..=8).contains(&tools) { Ok(tools) } else { Err(format!("{tools} tools are not within 1 to 8")) }
 }
 
 /// Options of the process that runs one network.

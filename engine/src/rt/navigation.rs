@@ -1,305 +1,350 @@
-//! From a packet to a snapshot: fixed work, no allocation.
+//! From a packet to a snapshot: fixed work, no allocation, no clock of its own.
+//!
+//! The loop is a function of the packets, the commands and the times it is
+//! called at, so that a replay gives the same snapshots bit for bit.
 
 use std::sync::Arc;
 
-use geom::{Ct, Nanoseconds, Patient, Point, PoseCovariance, Tip, Tool, Tracker, Transform, Vector};
+use geom::nalgebra::Vector3;
+use geom::{Ct, Nanoseconds, Patient, Point};
 
-use crate::case::Case;
-use crate::level::Level;
-use crate::register::{Registration, Verdict};
-use crate::safety::{Event, Session, SessionState, ToolJudge, ToolLimits, ToolState};
-use crate::surface::NearestIndex;
-use crate::track::TrackerPacket;
+use super::guidance::{Guidance, ToolRole};
+use super::reference_track::ReferenceTrack;
+use super::snapshot::{Snapshot, ToolView};
+use super::tool_track::ToolTrack;
+use crate::clock::MILLISECOND_NS;
+use crate::safety::{
+    Alarm, Alarms, Arrival, DegradedReason, DriftLimits, DriftSentinel, Event, Evidence, Judgement, RefusedEvent,
+    Session, SessionState, StreamCounts, StreamJudge, StreamLimits, SwapWatch, ToolJudge, ToolLimits, ToolReason,
+    ToolState,
+};
+use crate::track::{MAX_TOOLS, Missing, ToolList, TrackerPacket};
 
-/// Measurement errors of the tracker, for the predicted error at the tip.
+/// What the loop is told once.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TrackerErrors {
-    /// Standard deviation of each position coordinate of an array, mm.
-    pub position_mm: f64,
-    /// Standard deviation of each rotation component of an array, rad.
-    pub rotation_rad: f64,
+pub struct LoopSettings {
+    /// When an instrument stops being live.
+    pub tool: ToolLimits,
+    /// When the patient reference does.
+    pub reference: ToolLimits,
+    /// When the stream is out of order.
+    pub stream: StreamLimits,
+    /// When the reference has moved.
+    pub drift: DriftLimits,
+    /// How far a pose is carried forward to the time it is displayed; at most
+    /// one frame. 0 shows poses as they were measured.
+    pub prediction: Nanoseconds,
+    /// Distance of a touched landmark at which a check passes, mm.
+    pub check_tolerance_mm: f64,
+    /// Time after which a landmark check is due; 0 never asks.
+    pub check_every: Nanoseconds,
 }
 
-impl Default for TrackerErrors {
-    /// 0.1 mm and 0.05 deg, what the simulated tracker draws.
+impl Default for LoopSettings {
+    /// No prediction; checks pass within 2 mm, the accepted error of
+    /// navigation, and are due every 30 minutes.
     fn default() -> Self {
-        Self { position_mm: 0.1, rotation_rad: 0.05_f64.to_radians() }
-    }
-}
-
-/// Everything the loop reads: made once a case and registration, then shared
-/// and never changed.
-#[derive(Debug)]
-pub struct Guidance {
-    ct_from_patient: Transform<Ct, Patient>,
-    registration_covariance: PoseCovariance,
-    is_trusted: bool,
-    tool_from_tip: Transform<Tool, Tip>,
-    errors: TrackerErrors,
-    bone: Option<NearestIndex>,
-    levels: Vec<u8>,
-}
-
-impl Guidance {
-    /// Prepares the case for the loop. Builds the nearest-bone index: about
-    /// 0.1 ms a thousand surface points.
-    #[must_use]
-    pub fn new(
-        case: &Case,
-        registration: &Registration,
-        tool_from_tip: Transform<Tool, Tip>,
-        errors: TrackerErrors,
-    ) -> Self {
-        let (cloud, levels) = case.surface_points();
         Self {
-            ct_from_patient: registration.patient_from_ct().inverse(),
-            registration_covariance: *registration.covariance(),
-            is_trusted: registration.verdict() != Verdict::Reject,
-            tool_from_tip,
-            errors,
-            bone: NearestIndex::new(&cloud.points).ok(),
-            levels,
+            tool: ToolLimits::default(),
+            reference: ToolLimits::default(),
+            stream: StreamLimits::default(),
+            drift: DriftLimits::default(),
+            prediction: Nanoseconds(0),
+            check_tolerance_mm: 2.0,
+            check_every: Nanoseconds(30 * 60 * 1000 * MILLISECOND_NS),
         }
     }
-
-    /// Predicted RMS error of the shown tip: registration at the tip, plus
-    /// both arrays' measurement noise with their lever arms.
-    ///
-    /// Fitzpatrick, West, Maurer, IEEE TMI 17(5), 1998, doi:10.1109/42.736021,
-    /// adds the independent parts in quadrature.
-    fn predicted_tre_mm(&self, tip: Point<Patient>) -> f64 {
-        let registration = self.registration_covariance.at_point(tip).trace();
-        let tool_arm = self.tool_from_tip.translation().norm_squared();
-        let reference_arm = tip.vector3().norm_squared();
-        let (p, r) = (self.errors.position_mm.powi(2), self.errors.rotation_rad.powi(2));
-        // A lever arm of length l turns a rotation variance r per axis into
-        // 2 r l^2 of displacement; each array adds its own three positions.
-        (registration.max(0.0) + 6.0 * p + 2.0 * r * (tool_arm + reference_arm)).sqrt()
-    }
 }
 
-/// What the scene is told, all of one instant. Plain data, copied whole.
+/// How a landmark check went.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Snapshot {
-    /// Sequence number of the packet behind it.
-    pub sequence: u64,
-    /// When the tracker measured, on the source's clock.
-    pub source_time: Nanoseconds,
-    /// When the packet arrived, on the session's clock.
-    pub arrival_time: Nanoseconds,
-    /// When this snapshot was published, on the session's clock.
-    pub published: Nanoseconds,
-    /// Step of the session.
-    pub session: SessionState,
-    /// How far the tool's pose can be trusted.
-    pub tool: ToolState,
-    /// Pose of the tip in the CT; `None` unless the tool is live or stale and
-    /// the registration was not rejected.
-    pub ct_from_tip: Option<Transform<Ct, Tip>>,
-    /// Distance from the tip to the nearest bone surface, mm.
-    pub bone_distance_mm: Option<f32>,
-    /// Level of the nearest bone.
-    pub nearest_level: Option<Level>,
-    /// Predicted RMS error at the tip, mm.
-    pub predicted_tre_mm: Option<f32>,
+pub struct LandmarkCheck {
+    /// Distance between the touched and the planned place, mm.
+    pub distance_mm: f64,
+    /// Whether that is near enough.
+    pub has_passed: bool,
 }
 
 /// The navigation loop's own state.
 #[derive(Debug)]
 pub struct NavigationLoop {
     guidance: Arc<Guidance>,
-    judge: ToolJudge,
+    settings: LoopSettings,
+    stream: StreamJudge,
+    reference: ToolJudge<Patient>,
+    reference_track: ReferenceTrack,
+    tools: ToolList<Option<ToolTrack>>,
+    swaps: SwapWatch,
+    drift: DriftSentinel,
     session: Session,
-    tracker_from_patient: Option<Transform<Tracker, Patient>>,
+    unknown: Evidence,
+    refused: Evidence,
     last: TrackerPacket,
+    last_check: Nanoseconds,
+    outside: Alarms,
 }
 
 impl NavigationLoop {
-    /// A loop that has seen no packet. A trusted registration opens the
-    /// session; with a rejected one it stays at `Segmented` and shows no pose.
+    /// A loop that has seen no packet, with default settings but for the
+    /// tools' limits. A trusted registration opens the session; with a
+    /// rejected one it stays at `Segmented` and shows no pose.
     #[must_use]
     pub fn new(guidance: Arc<Guidance>, limits: ToolLimits) -> Self {
+        Self::with_settings(guidance, LoopSettings { tool: limits, reference: limits, ..LoopSettings::default() })
+    }
+
+    /// A loop with all its settings.
+    #[must_use]
+    pub fn with_settings(guidance: Arc<Guidance>, settings: LoopSettings) -> Self {
         let mut session = Session::default();
         // Both steps are legal from a fresh session.
         session.apply(Event::ImageReady).ok();
-        if guidance.is_trusted {
-            session.apply(Event::RegistrationAccepted).ok();
+        session.apply(Event::Registered(guidance.verdict)).ok();
+        let mut tools = ToolList::default();
+        for tool in guidance.tools.iter() {
+            // The guidance's own list is as short.
+            let _ = tools.push(Some(ToolTrack::new(*tool, settings.tool)));
         }
-        let last = TrackerPacket {
-            sequence: 0,
-            source_time: Nanoseconds(0),
-            arrival_time: Nanoseconds(0),
-            tracker_from_patient: None,
-            tracker_from_tool: None,
-        };
-        Self { guidance, judge: ToolJudge::new(limits), session, tracker_from_patient: None, last }
+        let evidence = Evidence::new(settings.stream.alarm_hold);
+        Self {
+            guidance,
+            settings,
+            stream: StreamJudge::new(settings.stream),
+            reference: ToolJudge::new(settings.reference),
+            reference_track: ReferenceTrack::default(),
+            tools,
+            swaps: SwapWatch::default(),
+            drift: DriftSentinel::new(settings.drift),
+            session,
+            unknown: evidence,
+            refused: evidence,
+            last: TrackerPacket::default(),
+            last_check: Nanoseconds(0),
+            outside: Alarms::default(),
+        }
     }
 
-    /// Takes in a packet. Returns false when it was a duplicate or late.
+    /// Takes in a packet. Returns false when it was a repeat or late; such a
+    /// packet changes no pose.
     pub fn observe(&mut self, packet: &TrackerPacket) -> bool {
-        if !self.judge.observe(packet) {
+        let mut packet = *packet;
+        if self.stream.take(&mut packet) != Arrival::Fresh {
             return false;
         }
-        self.last = *packet;
-        self.tracker_from_patient = packet.tracker_from_patient;
+        let time = packet.session_time;
+        self.reference.observe(time, packet.tracker_from_patient);
+        if let Some(pose) = packet.tracker_from_patient.ok().filter(|pose| pose.is_finite()) {
+            self.reference_track.push(time, pose);
+        }
+        self.watch_slots(&packet);
+        let reference = self.reference_track.at(time);
+        for track in self.tools.iter_mut().flatten() {
+            let measured = packet.tool(track.tool.id);
+            track.judge.observe(time, measured);
+            if let (Ok(pose), Some(reference)) = (measured, reference)
+                && pose.is_finite()
+            {
+                let patient_from_tool = reference.inverse() * pose;
+                track.fuse(time, patient_from_tool);
+                if track.tool.role == ToolRole::SecondReference && self.drift.observe(time, &patient_from_tool) {
+                    // Refused before registration: there is nothing to lose yet.
+                    self.session.apply(Event::DriftFound).ok();
+                }
+            }
+        }
+        self.last = packet;
         true
+    }
+
+    /// Exchanged, unknown and refused instruments in a packet.
+    fn watch_slots(&mut self, packet: &TrackerPacket) {
+        let mut places: [Option<Vector3<f64>>; MAX_TOOLS] = [None; MAX_TOOLS];
+        for (place, track) in places.iter_mut().zip(self.tools.iter().flatten()) {
+            let pose = packet.tool(track.tool.id).ok().filter(|pose| pose.is_finite());
+            *place = pose.map(|pose| pose.translation());
+        }
+        self.swaps.observe(packet.session_time, &places);
+        for slot in packet.tools.iter() {
+            if !self.tools.iter().flatten().any(|track| track.tool.id == slot.id) {
+                self.unknown.hit(Evidence::ENOUGH, packet.arrival_time);
+            }
+            let is_refused = match slot.tracker_from_tool {
+                Ok(pose) => !pose.is_finite(),
+                Err(missing) => missing == Missing::Refused,
+            };
+            if is_refused {
+                self.refused.hit(1.0, packet.arrival_time);
+            }
+        }
+        if packet.tracker_from_patient == Err(Missing::Refused) {
+            self.refused.hit(1.0, packet.arrival_time);
+        }
+        self.refused.relax();
+    }
+
+    /// Applies an event of the session: a check, a void registration, the end.
+    ///
+    /// # Errors
+    /// [`RefusedEvent`] when it makes no sense now; nothing changes.
+    pub fn apply(&mut self, event: Event, now: Nanoseconds) -> Result<SessionState, RefusedEvent> {
+        let state = self.session.apply(event)?;
+        if matches!(event, Event::CheckPassed | Event::Registered(_)) {
+            self.drift.relearn();
+            self.last_check = now;
+        }
+        Ok(state)
+    }
+
+    /// The followed instrument touches a landmark that lies at `planned`: says
+    /// how far off it is and tells the session. `None` when the instrument is
+    /// not live or nothing is registered.
+    pub fn check_landmark(&mut self, planned: Point<Ct>, now: Nanoseconds) -> Option<LandmarkCheck> {
+        let reference = self.reference.judge(now);
+        let track = self.tools.iter().flatten().next()?;
+        if self.judge(0, track, reference, now).state != ToolState::Live {
+            return None;
+        }
+        let (_, patient_from_tool) = track.newest()?;
+        let tip = patient_from_tool * track.tool.tool_from_tip * Point::new(0.0, 0.0, 0.0);
+        let distance_mm = (self.guidance.ct_from_patient * tip).distance(planned);
+        let has_passed = distance_mm <= self.settings.check_tolerance_mm;
+        self.apply(if has_passed { Event::CheckPassed } else { Event::CheckFailed }, now).ok()?;
+        Some(LandmarkCheck { distance_mm, has_passed })
+    }
+
+    /// Takes another registration, of the same tools: the session follows its
+    /// verdict.
+    pub fn replace_guidance(&mut self, guidance: Arc<Guidance>, now: Nanoseconds) {
+        self.apply(Event::Registered(guidance.verdict), now).ok();
+        self.guidance = guidance;
+    }
+
+    /// A person has looked which array is on which instrument.
+    pub fn acknowledge_tools(&mut self) {
+        self.swaps.acknowledge();
+    }
+
+    /// Alarms raised outside the loop that hold from now on: packets dropped
+    /// before it, a journal that cannot be written.
+    pub fn tell_outside(&mut self, alarms: Alarms) {
+        self.outside = alarms;
+    }
+
+    /// What came so far.
+    #[must_use]
+    pub const fn counts(&self) -> StreamCounts {
+        self.stream.counts()
     }
 
     /// The picture at `now`, whether or not a packet came.
     #[must_use]
     pub fn snapshot(&mut self, now: Nanoseconds) -> Snapshot {
-        let tool = self.judge.state(now);
-        let is_good = tool == ToolState::Live && self.tracker_from_patient.is_some();
+        self.snapshot_for(now, now)
+    }
+
+    /// The picture at `now` that will be displayed at `display_time`.
+    #[must_use]
+    pub fn snapshot_for(&mut self, now: Nanoseconds, display_time: Nanoseconds) -> Snapshot {
+        let reference = self.reference.judge(now);
+        let alarms = self.alarms(reference, now);
+        let mut is_good = false;
+        for (index, track) in self.tools.iter().flatten().enumerate() {
+            let judged = self.judge(index, track, reference, now);
+            is_good |= judged.state == ToolState::Live && track.tool.role == ToolRole::Instrument;
+        }
+        let tracking =
+            if is_good { Event::TrackingGood } else { Event::TrackingBad(self.cause(reference, alarms, now)) };
         // Before registration tracking quality moves nothing; a refused event
         // leaves the state as it is.
-        self.session.apply(if is_good { Event::TrackingGood } else { Event::TrackingBad }).ok();
-        let patient_from_tip = self.patient_from_tip(tool);
-        let ct_from_tip = patient_from_tip.map(|pose| self.guidance.ct_from_patient * pose);
-        let tip = ct_from_tip.map(|pose| pose * Point::new(0.0, 0.0, 0.0));
-        let nearest = tip.and_then(|p| self.guidance.bone.as_ref()?.nearest(p.to_array().map(|c| c as f32)));
-        let level = nearest.and_then(|n| self.guidance.levels.get(n.index).and_then(|l| Level::from_number(*l)));
+        self.session.apply(tracking).ok();
+        let mut tools = ToolList::default();
+        for (index, track) in self.tools.iter().flatten().enumerate() {
+            let judged = self.judge(index, track, reference, now);
+            let _ = tools.push(self.view(track, judged, display_time));
+        }
         Snapshot {
             sequence: self.last.sequence,
             source_time: self.last.source_time,
             arrival_time: self.last.arrival_time,
             published: now,
             session: self.session.state(),
-            tool,
+            reference: reference.state,
+            alarms,
+            tools,
+        }
+    }
+
+    fn judge(&self, index: usize, track: &ToolTrack, reference: Judgement, now: Nanoseconds) -> Judgement {
+        let judged = track.judge(now, reference);
+        if self.swaps.is_suspect(index) && matches!(judged.state, ToolState::Live | ToolState::Stale) {
+            return Judgement::not_live(ToolState::Implausible, ToolReason::Swapped);
+        }
+        if self.stream.is_clock_untrusted(now) { judged.without_clock() } else { judged }
+    }
+
+    /// Why nothing is live.
+    fn cause(&self, reference: Judgement, alarms: Alarms, now: Nanoseconds) -> DegradedReason {
+        let stream = [Alarm::TrackerSilent, Alarm::Duplicated, Alarm::Reordered, Alarm::Delayed];
+        if self.stream.is_clock_untrusted(now) {
+            DegradedReason::ClockJumped
+        } else if stream.into_iter().any(|alarm| alarms.has(alarm)) {
+            DegradedReason::StreamFault
+        } else if reference.state != ToolState::Live {
+            DegradedReason::ReferenceLost
+        } else {
+            DegradedReason::ToolLost
+        }
+    }
+
+    fn alarms(&self, reference: Judgement, now: Nanoseconds) -> Alarms {
+        let mut alarms = self.stream.alarms(now).union(self.outside);
+        alarms.raise_if(Alarm::ReferenceLost, matches!(reference.state, ToolState::Stale | ToolState::Lost));
+        alarms.raise_if(Alarm::ReferenceFrozen, reference.state == ToolState::Frozen);
+        alarms.raise_if(Alarm::ReferenceImplausible, reference.state == ToolState::Implausible);
+        alarms.raise_if(Alarm::Drift, self.drift.has_drifted());
+        alarms.raise_if(Alarm::ToolsSwapped, self.swaps.has_suspects());
+        alarms.raise_if(Alarm::UnknownTool, self.unknown.is_enough(now));
+        alarms.raise_if(Alarm::PosesRefused, self.refused.is_enough(now));
+        let since_check = Nanoseconds(now.0.saturating_sub(self.last_check.0));
+        let is_due = self.settings.check_every.0 > 0 && since_check >= self.settings.check_every;
+        alarms.raise_if(Alarm::LandmarkCheckDue, is_due || self.session.awaits_check());
+        alarms
+    }
+
+    /// True in the steps in which a live or stale pose may be shown.
+    fn shows_poses(&self) -> bool {
+        match self.session.state() {
+            SessionState::Registered(_) | SessionState::Navigating => true,
+            SessionState::Degraded(reason) => !reason.needs_check(),
+            SessionState::NoImage | SessionState::Segmented | SessionState::Stopped => false,
+        }
+    }
+
+    fn view(&self, track: &ToolTrack, judged: Judgement, display_time: Nanoseconds) -> ToolView {
+        let Judgement { state, reason } = judged;
+        let is_shown = self.shows_poses() && matches!(state, ToolState::Live | ToolState::Stale);
+        // A stale pose is not carried forward: its motion is as old as it is.
+        let limit = if state == ToolState::Live { self.settings.prediction } else { Nanoseconds(0) };
+        let pose = track.pose_at(display_time, limit).filter(|_| is_shown);
+        let patient_from_tip = pose.map(|(pose, _)| pose * track.tool.tool_from_tip);
+        let ct_from_tip = patient_from_tip.map(|pose| self.guidance.ct_from_patient * pose);
+        let origin = Point::new(0.0, 0.0, 0.0);
+        let nearest = ct_from_tip.and_then(|pose| self.guidance.nearest_bone(pose * origin));
+        ToolView {
+            id: track.tool.id,
+            state,
+            reason,
+            measured: track.newest().map_or(Nanoseconds(0), |(time, _)| time),
             ct_from_tip,
-            bone_distance_mm: nearest.map(|n| n.distance_mm),
-            nearest_level: level,
+            is_predicted: pose.is_some_and(|(_, is_predicted)| is_predicted),
+            bone_distance_mm: nearest.map(|(distance_mm, _)| distance_mm),
+            nearest_level: nearest.and_then(|(_, level)| level),
             predicted_tre_mm: patient_from_tip
-                .map(|pose| self.guidance.predicted_tre_mm(pose * Point::new(0.0, 0.0, 0.0)) as f32),
+                .map(|pose| self.guidance.predicted_tre_mm(&track.tool, pose * Point::new(0.0, 0.0, 0.0)) as f32),
         }
-    }
-
-    /// The tip relative to the reference, when it may be shown at all.
-    fn patient_from_tip(&self, tool: ToolState) -> Option<Transform<Patient, Tip>> {
-        if !self.guidance.is_trusted || !matches!(tool, ToolState::Live | ToolState::Stale) {
-            return None;
-        }
-        let tracker_from_patient = self.tracker_from_patient?;
-        let tracker_from_tool = self.judge.last_pose()?;
-        Some(tracker_from_patient.inverse() * tracker_from_tool * self.guidance.tool_from_tip)
-    }
-}
-
-/// Direction from handle to tip of a shown pose.
-impl Snapshot {
-    /// Unit direction the instrument points in, in the CT.
-    #[must_use]
-    pub fn direction(&self) -> Option<Vector<Ct>> {
-        self.ct_from_tip.map(|pose| pose * Vector::new(0.0, 0.0, -1.0))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::case::Vertebra;
-    use crate::clock::MILLISECOND_NS;
-    use crate::register::{LandmarkSettings, landmarks};
-    use crate::surface::phantom;
-    use crate::volume::{Grid, LabelMap, Volume};
-    use geom::Twist;
-    use geom::nalgebra::Vector3;
-
-    fn case() -> Case {
-        let grid = Grid::axis_aligned([1, 1, 1], [1.0; 3], Point::new(0.0, 0.0, 0.0)).unwrap();
-        let vertebra = Vertebra {
-            level: Level::from_number(22).unwrap(),
-            voxels: 1,
-            volume_mm3: 1.0,
-            confidence: 1.0,
-            doubts: Vec::new(),
-            body_centre: Point::new(0.0, 0.0, 0.0),
-            mesh: phantom::ball([0.0; 3], 20.0),
-        };
-        let labels = LabelMap { grid: grid.clone(), labels: vec![0] };
-        Case { ct: Volume { grid, hu: vec![0.0] }, labels, vertebrae: vec![vertebra], levels_are_anchored: true }
-    }
-
-    fn truth() -> Transform<Patient, Ct> {
-        Transform::exp(&Twist {
-            rotation_rad: Vector3::new(0.3, -0.5, 0.2),
-            translation_mm: Vector3::new(40.0, -70.0, 90.0),
-        })
-    }
-
-    /// Landmarks that fit the truth up to `slip_mm` on one of them.
-    fn registration(slip_mm: f64) -> Registration {
-        let ct = [[0., 0., 0.], [60., 0., 0.], [0., 60., 0.], [0., 0., 60.], [40., 40., 0.]].map(Point::<Ct>::from);
-        let mut patient = ct.map(|p| truth() * p);
-        patient[1] = patient[1] + Vector::new(slip_mm, slip_mm, 0.0);
-        landmarks(&patient, &ct, &LandmarkSettings::default()).unwrap()
-    }
-
-    fn tool_from_tip() -> Transform<Tool, Tip> {
-        Transform::from_translation(Vector::new(3.0, 0.0, -150.0))
-    }
-
-    /// A loop that saw the pointer's tip at `tip` in the CT at 16 and 33 ms.
-    fn navigation(tip: Point<Ct>, slip_mm: f64) -> NavigationLoop {
-        let guidance = Guidance::new(&case(), &registration(slip_mm), tool_from_tip(), TrackerErrors::default());
-        let mut navigation = NavigationLoop::new(Arc::new(guidance), ToolLimits::default());
-        let tracker_from_patient = Transform::<Tracker, Patient>::from_translation(Vector::new(0.0, 0.0, 1500.0));
-        for (sequence, ms, wobble) in [(1, 16, 0.0), (2, 33, 0.001)] {
-            let ct_from_tip = Transform::<Ct, Tip>::from_translation(tip - Point::new(wobble, 0.0, 0.0));
-            navigation.observe(&TrackerPacket {
-                sequence,
-                source_time: Nanoseconds(ms * MILLISECOND_NS),
-                arrival_time: Nanoseconds(ms * MILLISECOND_NS),
-                tracker_from_patient: Some(tracker_from_patient),
-                tracker_from_tool: Some(tracker_from_patient * truth() * ct_from_tip * tool_from_tip().inverse()),
-            });
-        }
-        navigation
-    }
-
-    fn at(ms: u64) -> Nanoseconds {
-        Nanoseconds(ms * MILLISECOND_NS)
-    }
-
-    #[test]
-    fn the_tip_is_shown_where_it_is_with_its_distance_to_bone() {
-        let shown = navigation(Point::new(0.0, 30.0, 0.0), 0.0).snapshot(at(34));
-        let tip = shown.ct_from_tip.unwrap() * Point::new(0.0, 0.0, 0.0);
-        assert!(tip.distance(Point::new(0.0, 30.0, 0.0)) < 0.01);
-        assert!((shown.bone_distance_mm.unwrap() - 10.0).abs() < 0.5);
-        assert_eq!((shown.session, shown.tool), (SessionState::Navigating, ToolState::Live));
-        assert_eq!(shown.nearest_level.unwrap().to_string(), "L3");
-    }
-
-    #[test]
-    fn predicted_error_grows_away_from_the_landmarks() {
-        let near = navigation(Point::new(20.0, 20.0, 10.0), 0.0).snapshot(at(34)).predicted_tre_mm.unwrap();
-        let far = navigation(Point::new(20.0, 20.0, 250.0), 0.0).snapshot(at(34)).predicted_tre_mm.unwrap();
-        assert!(far > 1.5 * near, "{near} {far}");
-    }
-
-    #[test]
-    fn a_rejected_registration_shows_no_pose() {
-        let mut navigation = navigation(Point::new(0.0, 30.0, 0.0), 25.0);
-        let shown = navigation.snapshot(at(34));
-        assert_eq!((shown.session, shown.ct_from_tip, shown.predicted_tre_mm), (SessionState::Segmented, None, None));
-    }
-
-    #[test]
-    fn a_tool_that_is_lost_disappears_with_all_its_numbers() {
-        let mut navigation = navigation(Point::new(0.0, 30.0, 0.0), 0.0);
-        assert_eq!(navigation.snapshot(at(34)).tool, ToolState::Live);
-        let shown = navigation.snapshot(at(600));
-        assert_eq!((shown.tool, shown.session), (ToolState::Lost, SessionState::Degraded));
-        assert!(shown.ct_from_tip.is_none() && shown.bone_distance_mm.is_none() && shown.predicted_tre_mm.is_none());
-    }
-
-    #[test]
-    fn a_reference_out_of_sight_withholds_the_pose() {
-        let mut navigation = navigation(Point::new(0.0, 30.0, 0.0), 0.0);
-        let mut packet = navigation.last;
-        (packet.sequence, packet.source_time, packet.arrival_time) = (3, at(50), at(50));
-        packet.tracker_from_patient = None;
-        navigation.observe(&packet);
-        assert!(navigation.snapshot(at(51)).ct_from_tip.is_none());
-    }
-}
+#[path = "navigation_test.rs"]
+mod tests;

@@ -1,26 +1,45 @@
-//! The threads of a live session.
+//! The threads of a live session, and what they did.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
-use geom::Nanoseconds;
 use serde::Serialize;
 
-use super::latency::{LatencyHistogram, LatencySummary};
-use super::latest::Latest;
-use super::navigation::{Guidance, NavigationLoop, Snapshot};
-use crate::clock::{Clock, MILLISECOND_NS};
+use super::guidance::Guidance;
+use super::latest::{Reader, latest};
+use super::navigation::{LoopSettings, NavigationLoop};
+use super::observer::LoopObserver;
+use super::real_time::{Granted, RealTime, lock_memory, raise_this_thread};
+use super::snapshot::Snapshot;
+use super::threads::{self, Handed, Inputs, RING_PACKETS, Rounds};
+use crate::clock::Clock;
+use crate::journal::Intent;
+use crate::latency::LatencySummary;
 use crate::safety::ToolLimits;
-use crate::track::{Source, TrackerPacket};
+use crate::track::Source;
 
-/// Packets the ring holds: four seconds of a 60 Hz tracker.
-const RING_PACKETS: usize = 256;
+/// Things a user can say that wait for the loop.
+const INTENTS: usize = 16;
 
-/// Longest time without a new snapshot, so that a silent tracker is seen.
-const HEARTBEAT: Duration = Duration::from_millis(10);
+/// Runs the steady part of a thread; a test or bench counts allocations in it.
+pub type Around = fn(&mut dyn FnMut());
+
+/// How the threads of a live session run.
+#[derive(Default)]
+pub struct LiveSettings {
+    /// The loop's limits.
+    pub navigation: LoopSettings,
+    /// Ask the system for real-time priority and locked memory.
+    pub real_time: bool,
+    /// Who listens in the navigation thread: journal, latency count.
+    pub observers: Vec<Box<dyn LoopObserver>>,
+    /// A thread that is unparked after each snapshot with a new packet.
+    pub wake: Option<Thread>,
+    /// Wraps the steady part of both threads.
+    pub around: Option<Around>,
+}
 
 /// What a session did, told at its end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,77 +54,131 @@ pub struct SessionSummary {
     pub ignored_packets: u64,
     /// Snapshots published.
     pub snapshots: u64,
-    /// From a packet's arrival to its snapshot.
+    /// From a packet's decoding to its snapshot.
     pub engine_latency: LatencySummary,
+    /// What the system granted.
+    pub real_time: RealTime,
 }
 
+/// Flags and counts both threads see; nothing waits for another.
 #[derive(Debug)]
-struct Shared {
-    ring: ArrayQueue<TrackerPacket>,
-    latest: Latest<Snapshot>,
-    is_stopping: AtomicBool,
-    dropped: AtomicU64,
+pub(super) struct Shared {
+    pub is_stopping: AtomicBool,
+    pub dropped: AtomicU64,
+    pub intents: ArrayQueue<Intent>,
 }
 
 /// A running reader and navigation loop. Dropping it stops both.
 #[derive(Debug)]
 pub struct LiveSession {
     shared: Arc<Shared>,
+    snapshots: Reader<Snapshot>,
     source: String,
+    locked_memory: Granted,
     reader: Option<JoinHandle<()>>,
-    navigation: Option<JoinHandle<SessionSummary>>,
+    navigation: Option<JoinHandle<(Rounds, Granted)>>,
 }
 
 impl LiveSession {
-    /// Starts the reader and the navigation loop.
+    /// Starts the reader and the navigation loop with default settings but for
+    /// the tools' limits.
     ///
     /// # Errors
     /// The system refused a thread.
     pub fn start(
-        mut source: Box<dyn Source>,
+        source: Box<dyn Source>,
         guidance: Arc<Guidance>,
         limits: ToolLimits,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            ring: ArrayQueue::new(RING_PACKETS),
-            latest: Latest::default(),
-            is_stopping: AtomicBool::new(false),
-            dropped: AtomicU64::new(0),
-        });
-        let description = source.description();
-        let mut session = Self { shared: shared.clone(), source: description, reader: None, navigation: None };
+        let navigation = LoopSettings { tool: limits, reference: limits, ..LoopSettings::default() };
+        Self::start_with(source, guidance, clock, LiveSettings { navigation, real_time: true, ..Default::default() })
+    }
+
+    /// Starts the reader and the navigation loop.
+    ///
+    /// # Errors
+    /// The system refused a thread.
+    pub fn start_with(
+        mut source: Box<dyn Source>,
+        guidance: Arc<Guidance>,
+        clock: Arc<dyn Clock>,
+        settings: LiveSettings,
+    ) -> std::io::Result<Self> {
+        let (is_stopping, dropped) = (AtomicBool::new(false), AtomicU64::new(0));
+        let shared = Arc::new(Shared { is_stopping, dropped, intents: ArrayQueue::new(INTENTS) });
+        let (publisher, snapshots) = latest();
+        let (packets, taken) = rtrb::RingBuffer::<Handed>::new(RING_PACKETS);
+        let (real_time, around) = (settings.real_time, settings.around.unwrap_or(|run| run()));
+        let locked_memory = if real_time { lock_memory() } else { Granted::NotAsked };
+        let ask = move || if real_time { raise_this_thread() } else { Granted::NotAsked };
+        let source_name = source.description();
         let navigation = {
             let (shared, clock) = (shared.clone(), clock.clone());
-            thread::Builder::new()
-                .name("navigation".into())
-                .spawn(move || navigate(&shared, NavigationLoop::new(guidance, limits), clock.as_ref()))?
+            let navigation = NavigationLoop::with_settings(guidance, settings.navigation);
+            let inputs = Inputs { navigation, taken, publisher, observers: settings.observers, wake: settings.wake };
+            thread::Builder::new().name("navigation".into()).spawn(move || {
+                let granted = ask();
+                let mut rounds = Rounds::default();
+                let mut inputs = inputs;
+                around(&mut || threads::navigate(&shared, &mut inputs, clock.as_ref(), &mut rounds));
+                (rounds, granted)
+            })?
         };
         let wake = navigation.thread().clone();
-        session.navigation = Some(navigation);
+        let mut session = Self {
+            shared: shared.clone(),
+            snapshots,
+            source: source_name,
+            locked_memory,
+            reader: None,
+            navigation: Some(navigation),
+        };
         // Should this spawn fail, dropping `session` ends the other thread.
-        let reader = thread::Builder::new()
-            .name("tracker-reader".into())
-            .spawn(move || read(&shared, source.as_mut(), clock.as_ref(), &wake))?;
+        let reader = thread::Builder::new().name("tracker-reader".into()).spawn(move || {
+            // The loop's thread says whether this was granted.
+            let _ = ask();
+            let mut packets = packets;
+            around(&mut || threads::read(&shared, source.as_mut(), &mut packets, clock.as_ref(), &wake));
+        })?;
         session.reader = Some(reader);
         Ok(session)
     }
 
-    /// The newest snapshot, or `None` when it was taken before.
+    /// The newest snapshot, or `None` when it was taken here before.
     #[must_use]
     pub fn latest(&self) -> Option<Snapshot> {
-        self.shared.latest.take()
+        self.snapshots.take()
+    }
+
+    /// Another reader of the snapshots; each sees the newest, whatever others do.
+    #[must_use]
+    pub fn reader(&self) -> Reader<Snapshot> {
+        self.snapshots.clone()
+    }
+
+    /// Tells the loop something; false when sixteen things already wait.
+    #[must_use]
+    pub fn tell(&self, intent: Intent) -> bool {
+        self.shared.intents.push(intent).is_ok()
     }
 
     /// Stops both threads and tells what they did; `None` if a thread died.
     #[must_use]
     pub fn stop(mut self) -> Option<SessionSummary> {
-        let mut summary = self.join()?;
-        summary.source = std::mem::take(&mut self.source);
-        Some(summary)
+        let (rounds, priority) = self.join()?;
+        Some(SessionSummary {
+            source: std::mem::take(&mut self.source),
+            packets: rounds.packets,
+            dropped_packets: self.shared.dropped.load(Ordering::Relaxed),
+            ignored_packets: rounds.ignored_packets,
+            snapshots: rounds.snapshots,
+            engine_latency: rounds.latency.summary(),
+            real_time: RealTime { priority, locked_memory: self.locked_memory.clone() },
+        })
     }
 
-    fn join(&mut self) -> Option<SessionSummary> {
+    fn join(&mut self) -> Option<(Rounds, Granted)> {
         self.shared.is_stopping.store(true, Ordering::Release);
         let reader = self.reader.take().is_none_or(|handle| handle.join().is_ok());
         let navigation = self.navigation.take()?;
@@ -119,56 +192,5 @@ impl Drop for LiveSession {
         if self.navigation.is_some() {
             self.join();
         }
-    }
-}
-
-/// The reader thread: hands every packet over, never waits for the loop.
-fn read(shared: &Shared, source: &mut dyn Source, clock: &dyn Clock, wake: &Thread) {
-    while !shared.is_stopping.load(Ordering::Acquire) {
-        match source.poll(clock.now()) {
-            Some(packet) => {
-                if shared.ring.push(packet).is_err() {
-                    shared.dropped.fetch_add(1, Ordering::Relaxed);
-                }
-                wake.unpark();
-            }
-            None => {
-                let wait_ns = source.next_due().0.saturating_sub(clock.now().0).min(100 * MILLISECOND_NS);
-                thread::sleep(Duration::from_nanos(wait_ns));
-            }
-        }
-    }
-}
-
-/// The navigation thread.
-fn navigate(shared: &Shared, mut navigation: NavigationLoop, clock: &dyn Clock) -> SessionSummary {
-    let mut latency = LatencyHistogram::default();
-    let (mut packets, mut ignored_packets, mut snapshots) = (0, 0, 0);
-    while !shared.is_stopping.load(Ordering::Acquire) {
-        let mut oldest_arrival = None;
-        // At most one ring of packets a round, so that the loop is bounded.
-        for _ in 0..RING_PACKETS {
-            let Some(packet) = shared.ring.pop() else { break };
-            packets += 1;
-            if navigation.observe(&packet) {
-                oldest_arrival.get_or_insert(packet.arrival_time);
-            } else {
-                ignored_packets += 1;
-            }
-        }
-        shared.latest.publish(navigation.snapshot(clock.now()));
-        snapshots += 1;
-        if let Some(arrival) = oldest_arrival {
-            latency.record(Nanoseconds(clock.now().0.saturating_sub(arrival.0)));
-        }
-        thread::park_timeout(HEARTBEAT);
-    }
-    SessionSummary {
-        source: String::new(),
-        packets,
-        dropped_packets: shared.dropped.load(Ordering::Relaxed),
-        ignored_packets,
-        snapshots,
-        engine_latency: latency.summary(),
     }
 }

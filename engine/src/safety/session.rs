@@ -1,40 +1,120 @@
 //! The steps of a session, and which may follow which.
+//!
+//! | state | poses are shown | left by |
+//! |---|---|---|
+//! | `NoImage` | no | a segmented CT |
+//! | `Segmented` | no | an accepted registration, or a landmark check that confirms a restored one |
+//! | `Registered` | no | the first trustworthy pose |
+//! | `Navigating` | yes | tracking lost, drift, a failed check, anything that voids the registration |
+//! | `Degraded` | no | the cause gone; after drift or a failed check only by a passed check or a new registration |
+//! | `Stopped` | no | nothing |
+//!
+//! An event that makes no sense in a state is refused and changes nothing.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
 use thiserror::Error;
 
+use crate::register::Verdict;
+
+/// Why poses are withheld in a registered session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DegradedReason {
+    /// No instrument gives a trustworthy pose.
+    ToolLost,
+    /// The patient reference gives no trustworthy pose.
+    ReferenceLost,
+    /// The stream itself is at fault: silent, repeated, out of order.
+    StreamFault,
+    /// The tracker's clock jumped.
+    ClockJumped,
+    /// The reference moved against the bone. Stays until a landmark check passes.
+    Drift,
+    /// A landmark check failed. Stays until one passes.
+    CheckFailed,
+}
+
+impl DegradedReason {
+    /// True when good tracking alone cannot end it.
+    #[must_use]
+    pub const fn needs_check(self) -> bool {
+        matches!(self, Self::Drift | Self::CheckFailed)
+    }
+
+    /// A few words for the screen.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ToolLost => "no tool is live",
+            Self::ReferenceLost => "the patient reference is not trustworthy",
+            Self::StreamFault => "the tracker's stream is at fault",
+            Self::ClockJumped => "the tracker's clock jumped",
+            Self::Drift => "the reference moved against the bone: check a landmark",
+            Self::CheckFailed => "the landmark check failed: check again or register again",
+        }
+    }
+}
+
 /// Where the session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {
     /// No CT has been loaded.
     NoImage,
     /// A segmented CT is there; nothing is registered.
     Segmented,
-    /// A registration was accepted.
-    Registered,
+    /// A registration was accepted, with this verdict; never `Reject`.
+    Registered(Verdict),
     /// Poses are shown.
     Navigating,
     /// Poses are withheld until the cause is gone.
-    Degraded,
+    Degraded(DegradedReason),
     /// Ended; a new session must be started.
     Stopped,
+}
+
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoImage => f.write_str("no image"),
+            Self::Segmented => f.write_str("segmented, not registered"),
+            Self::Registered(verdict) => write!(f, "registered, {verdict}"),
+            Self::Navigating => f.write_str("navigating"),
+            Self::Degraded(reason) => write!(f, "degraded: {}", reason.words()),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
 }
 
 /// What can happen to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A CT was segmented; anything registered before is void.
+    /// A CT was segmented, the first or another one; anything registered
+    /// before is void.
     ImageReady,
-    /// A registration with an accepting verdict was made.
-    RegistrationAccepted,
-    /// The registration no longer holds: reference moved, image changed.
-    RegistrationVoid,
-    /// The first trustworthy pose arrived.
+    /// A registration was made. A rejected one voids what was there.
+    Registered(Verdict),
+    /// A registration of an earlier run was read back; it counts only after a
+    /// landmark check.
+    Restored(Verdict),
+    /// A landmark was touched and lay where the registration says.
+    CheckPassed,
+    /// A landmark was touched and lay elsewhere.
+    CheckFailed,
+    /// The reference moved against the bone.
+    DriftFound,
+    /// The patient reference was exchanged or fixed anew: registration void.
+    ReferenceChanged,
+    /// An instrument's geometry changed: registration void, as it was made
+    /// with the old one.
+    ToolGeometryChanged,
+    /// The user takes the registration back.
+    RegistrationWithdrawn,
+    /// Reference and tool give trustworthy poses.
     TrackingGood,
-    /// No trustworthy pose for too long.
-    TrackingBad,
+    /// They do not.
+    TrackingBad(DegradedReason),
     /// The user ended the session.
     Stop,
 }
@@ -51,11 +131,15 @@ pub struct RefusedEvent {
 
 /// The session's state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Session(SessionState);
+pub struct Session {
+    state: SessionState,
+    /// Verdict of a registration read back after a restart and not yet checked.
+    restored: Option<Verdict>,
+}
 
 impl Default for Session {
     fn default() -> Self {
-        Self(SessionState::NoImage)
+        Self { state: SessionState::NoImage, restored: None }
     }
 }
 
@@ -63,7 +147,18 @@ impl Session {
     /// The current state.
     #[must_use]
     pub const fn state(self) -> SessionState {
-        self.0
+        self.state
+    }
+
+    /// True when a landmark check is all that is missing: after a restart,
+    /// after drift, after a failed check.
+    #[must_use]
+    pub const fn awaits_check(self) -> bool {
+        match self.state {
+            SessionState::Segmented => self.restored.is_some(),
+            SessionState::Degraded(reason) => reason.needs_check(),
+            _ => false,
+        }
     }
 
     /// Applies an event.
@@ -74,67 +169,41 @@ impl Session {
     pub fn apply(&mut self, event: Event) -> Result<SessionState, RefusedEvent> {
         use Event as E;
         use SessionState as S;
-        let next = match (self.0, event) {
+        let state = self.state;
+        let next = match (state, event) {
             (S::Stopped, _) => None,
             (_, E::Stop) => Some(S::Stopped),
             (_, E::ImageReady) => Some(S::Segmented),
             (S::NoImage, _) => None,
-            (_, E::RegistrationAccepted) => Some(S::Registered),
-            (_, E::RegistrationVoid) => Some(S::Segmented),
-            (S::Registered | S::Degraded, E::TrackingGood) => Some(S::Navigating),
-            (S::Navigating, E::TrackingGood) => Some(S::Navigating),
-            (S::Navigating, E::TrackingBad) => Some(S::Degraded),
-            (s @ (S::Registered | S::Degraded), E::TrackingBad) => Some(s),
-            (S::Segmented, E::TrackingGood | E::TrackingBad) => None,
+            (_, E::Registered(Verdict::Reject)) => Some(S::Segmented),
+            (_, E::Registered(verdict)) => Some(S::Registered(verdict)),
+            (S::Segmented, E::Restored(Verdict::Reject)) => None,
+            (S::Segmented, E::Restored(_)) => Some(S::Segmented),
+            (S::Segmented, E::CheckPassed) => self.restored.map(S::Registered),
+            (S::Segmented, E::CheckFailed) => self.restored.map(|_| S::Segmented),
+            (_, E::ReferenceChanged | E::ToolGeometryChanged | E::RegistrationWithdrawn) => Some(S::Segmented),
+            (S::Segmented, _) | (_, E::Restored(_)) => None,
+            // From here on something is registered.
+            (_, E::DriftFound) => Some(S::Degraded(DegradedReason::Drift)),
+            (_, E::CheckFailed) => Some(S::Degraded(DegradedReason::CheckFailed)),
+            (S::Degraded(reason), E::CheckPassed) if reason.needs_check() => Some(S::Navigating),
+            (_, E::CheckPassed) => Some(state),
+            (S::Degraded(reason), E::TrackingGood | E::TrackingBad(_)) if reason.needs_check() => Some(state),
+            (_, E::TrackingGood) => Some(S::Navigating),
+            (S::Registered(_), E::TrackingBad(_)) => Some(state),
+            (_, E::TrackingBad(reason)) => Some(S::Degraded(reason)),
         };
-        self.0 = next.ok_or(RefusedEvent { state: self.0, event })?;
-        Ok(self.0)
+        let next = next.ok_or(RefusedEvent { state, event })?;
+        self.restored = match (event, next) {
+            (E::Restored(verdict), _) => Some(verdict),
+            (E::TrackingGood | E::TrackingBad(_), _) => self.restored,
+            _ => None,
+        };
+        self.state = next;
+        Ok(next)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EVENTS: [Event; 6] = [
-        Event::ImageReady,
-        Event::RegistrationAccepted,
-        Event::RegistrationVoid,
-        Event::TrackingGood,
-        Event::TrackingBad,
-        Event::Stop,
-    ];
-
-    #[test]
-    fn nothing_navigates_without_an_image_and_an_accepted_registration() {
-        // Every sequence of five events: Navigating is reached only behind
-        // an accepted registration that nothing has voided since.
-        for code in 0..6usize.pow(5) {
-            let (mut session, mut is_registered) = (Session::default(), false);
-            for step in 0..5 {
-                let event = EVENTS[code / 6usize.pow(step) % 6];
-                if session.apply(event).is_ok() {
-                    is_registered = match event {
-                        Event::RegistrationAccepted => true,
-                        Event::ImageReady | Event::RegistrationVoid => false,
-                        _ => is_registered,
-                    };
-                }
-                assert!(session.state() != SessionState::Navigating || is_registered);
-            }
-        }
-    }
-
-    #[test]
-    fn a_stopped_session_stays_stopped() {
-        let mut session = Session(SessionState::Stopped);
-        assert!(EVENTS.iter().all(|e| session.apply(*e).is_err()));
-    }
-
-    #[test]
-    fn lost_tracking_withholds_poses_until_it_is_good_again() {
-        let mut session = Session(SessionState::Navigating);
-        assert_eq!(session.apply(Event::TrackingBad).unwrap(), SessionState::Degraded);
-        assert_eq!(session.apply(Event::TrackingGood).unwrap(), SessionState::Navigating);
-    }
-}
+#[path = "session_test.rs"]
+mod tests;

@@ -74,7 +74,14 @@ mod tests {
     fn semantic(vertebra: f32) -> Semantic {
         let grid = Grid::axis_aligned([10, 10, 10], [1.0; 3], Point::new(0.0, 0.0, 0.0)).unwrap();
         let nothing = vec![0.0; 1000];
-        Semantic { grid, vertebra: vec![vertebra; 1000], other_bone: nothing.clone(), disc: nothing, threshold: 0.5 }
+        Semantic {
+            grid,
+            vertebra: vec![vertebra; 1000],
+            other_bone: nothing.clone(),
+            disc: nothing,
+            offsets_mm: Vec::new(),
+            threshold: 0.5,
+        }
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! How sure the segmentation is of each vertebra, and why not.
+//!
+//! The number is an order, no probability: a reliability curve needs many
+//! labelled scans, and there are two. What a doubt was chosen on stands at its
+//! constant. How sure a *name* is, is calibrated better, see
+//! [`levels`](super::levels).
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+
+use crate::level::Level;
 
 /// A reason to look twice at a vertebra.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,12 +32,39 @@ pub enum Doubt {
         /// Clarity of the worse disc, 0 to 1.
         clarity: f32,
     },
-    /// Nothing in view fixes the level names; all may be shifted together.
-    LevelAssumed,
-    /// Ribs and sacrum count differently: an extra or missing level.
-    LevelDisagreement {
-        /// Levels between the two counts.
-        offset: i32,
+    /// Much of it votes for a neighbour: two levels may be mixed.
+    MixedVotes {
+        /// Share of its voxels whose vote falls on itself, 0 to 1.
+        own: f32,
+    },
+    /// The distance to a neighbour does not fit the rest of the spine: a
+    /// vertebra missed, split, or two in one.
+    OddDistance {
+        /// How far ln(distance) is off, in spreads among patients.
+        spreads: f32,
+    },
+    /// Between it and a neighbour a level is missing.
+    MissingNeighbour,
+    /// It and a neighbour look like one vertebra cut in two.
+    SplitVertebra,
+    /// The name is not sure.
+    LevelUncertain {
+        /// Chance of the name, 0 to 1.
+        chance: f32,
+        /// What it may be instead.
+        other: Level,
+        /// Chance of that.
+        other_chance: f32,
+    },
+    /// An extra level, or one next to a missing one.
+    Transitional {
+        /// Its level.
+        level: Level,
+    },
+    /// The scan's values were no Hounsfield units and were aligned first.
+    Uncalibrated {
+        /// Where its soft tissue lay.
+        soft_tissue_hu: f32,
     },
 }
 
@@ -43,9 +77,29 @@ impl fmt::Display for Doubt {
             Self::UnclearDisc { clarity } => {
                 write!(f, "the disc beside it is unclear ({clarity:.2}); two levels may be mixed")
             }
-            Self::LevelAssumed => f.write_str("no rib or sacrum in view clearly fixes the level names; count them"),
-            Self::LevelDisagreement { offset } => {
-                write!(f, "ribs and sacrum count {} level(s) apart; look for an extra or missing level", offset.abs())
+            Self::MixedVotes { own } => {
+                write!(f, "only {:.0} % of it points to its own centre; neighbours may be mixed", 100.0 * own)
+            }
+            Self::OddDistance { spreads } => {
+                let kind = if *spreads > 0.0 { "long" } else { "short" };
+                write!(
+                    f,
+                    "too {kind} a distance to its neighbour ({spreads:+.1} spreads); look for a missed, split or joined level"
+                )
+            }
+            Self::MissingNeighbour => f.write_str("a level seems to be missing beside it"),
+            Self::SplitVertebra => f.write_str("it and its neighbour look like one vertebra cut in two"),
+            Self::LevelUncertain { chance, other, other_chance } => {
+                write!(
+                    f,
+                    "its name is {:.0} % sure, {other} {:.0} %; count the levels",
+                    100.0 * chance,
+                    100.0 * other_chance
+                )
+            }
+            Self::Transitional { level } => write!(f, "{level} is rare: look for an extra or missing level"),
+            Self::Uncalibrated { soft_tissue_hu } => {
+                write!(f, "soft tissue of the scan lay at {soft_tissue_hu:.0} HU; its values were aligned")
             }
         }
     }
@@ -68,6 +122,23 @@ pub struct MaskEvidence {
     pub touches_border: bool,
     /// Clarity of the discs above and below.
     pub clarity: [f32; 2],
+    /// Share of its voxels whose vote falls on itself; `None` without votes.
+    pub own_votes: Option<f32>,
+}
+
+/// Own votes below this share are doubted.
+const LEAST_OWN_VOTES: f32 = 0.6;
+
+/// What a doubt from the chain of levels leaves of the confidence in a mask.
+/// Names alone say nothing about a mask.
+#[must_use]
+pub fn factor(doubt: &Doubt) -> f32 {
+    match doubt {
+        Doubt::OddDistance { spreads } if spreads.abs() < 4.0 => 0.75,
+        Doubt::OddDistance { .. } | Doubt::MissingNeighbour | Doubt::SplitVertebra => 0.6,
+        Doubt::Uncalibrated { .. } => 0.9,
+        _ => 1.0,
+    }
 }
 
 /// Confidence 0 to 1 and the doubts behind it, for all vertebrae of a spine.
@@ -107,6 +178,10 @@ pub fn judge(masks: &[MaskEvidence]) -> Vec<(f32, Vec<Doubt>)> {
                 doubts.push(Doubt::UnclearDisc { clarity });
                 confidence *= 0.7;
             }
+            if let Some(own) = mask.own_votes.filter(|own| *own < LEAST_OWN_VOTES) {
+                doubts.push(Doubt::MixedVotes { own });
+                confidence *= 0.6;
+            }
             (confidence.clamp(0.0, 1.0), doubts)
         })
         .collect()
@@ -117,7 +192,7 @@ mod tests {
     use super::*;
 
     fn mask(volume_mm3: f64) -> MaskEvidence {
-        MaskEvidence { mean_probability: 0.93, volume_mm3, touches_border: false, clarity: [0.9, 0.8] }
+        MaskEvidence { mean_probability: 0.93, volume_mm3, touches_border: false, clarity: [0.9, 0.8], own_votes: None }
     }
 
     #[test]
@@ -137,9 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn a_mask_whose_voxels_point_to_its_neighbours_is_doubted() {
+        let mut mixed = mask(30e3);
+        mixed.own_votes = Some(0.4);
+        let judged = judge(&[mask(30e3), mixed, mask(31e3)]);
+        assert!(matches!(judged[1].1[..], [Doubt::MixedVotes { .. }]) && judged[1].0 < 0.6);
+    }
+
+    #[test]
     fn every_doubt_reads_as_a_sentence_with_its_number() {
-        let text = Doubt::LevelDisagreement { offset: -1 }.to_string();
-        assert!(text.contains("1 level(s)"), "{text}");
+        let other = Level::from_name("L1").unwrap();
+        let text = Doubt::LevelUncertain { chance: 0.62, other, other_chance: 0.3 }.to_string();
+        assert!(text.contains("62 % sure, L1 30 %"), "{text}");
+        assert!(Doubt::OddDistance { spreads: -4.0 }.to_string().contains("too short"));
         assert_eq!(serde_json::to_string(&Doubt::CutByBorder).unwrap(), "\"cut by the border of the scan\"");
     }
 }

@@ -5,6 +5,7 @@ use geom::{Ct, Point, Voxel};
 use super::curve::SpineCurve;
 use super::preprocess::dims;
 use super::semantic::Semantic;
+use super::votes::Votes;
 use crate::volume::Grid;
 
 /// Shortest and longest distance between neighbouring discs along the curve,
@@ -137,22 +138,45 @@ fn best_cuts(signal: &[f64]) -> Vec<usize> {
     cuts
 }
 
+/// Single vertebrae.
+#[derive(Debug)]
+pub struct Grown {
+    /// Number of the vertebra of each voxel, from 1; 0 outside.
+    pub labels: Vec<u8>,
+    /// For each vertebra the share of its voxels that vote for it; `None` when
+    /// the network has no votes.
+    pub own_votes: Option<Vec<f32>>,
+}
+
 /// Gives every voxel of the mask the number (from 1) of the segment whose body
 /// it is joined to by the cheapest way through bright bone; crossing a joint
-/// or a thin dark gap costs more than going around along the arch.
+/// or a thin dark gap costs more than going around along the arch, and so does
+/// bone whose votes (`coarse`, see [`Votes`]) are for another vertebra.
 ///
 /// Dijkstra's algorithm with integer costs in buckets (Dial 1969,
 /// doi:10.1145/363269.363610). Linear in the voxels of the mask.
 #[must_use]
-pub fn grow(mask: &[bool], curve: &SpineCurve, cuts: &Cuts, semantic: &Semantic, hu: &[f32]) -> Vec<u8> {
+pub fn grow(
+    mask: &[bool],
+    curve: &SpineCurve,
+    cuts: &Cuts,
+    semantic: &Semantic,
+    coarse: &Semantic,
+    hu: &[f32],
+) -> Grown {
     let grid = &semantic.grid;
     let mut labels = vec![0u8; mask.len()];
     let mut buckets: Vec<Vec<usize>> = vec![Vec::new(); MAX_COST + 1];
     let mut cost = vec![u32::MAX; mask.len()];
+    let mut bodies = vec![Vec::new(); cuts.segments.len()];
     for at in seeds(mask, curve, cuts, grid, &mut labels) {
         cost[at] = 0;
         buckets[0].push(at);
+        if let Some(body) = bodies.get_mut(usize::from(labels[at]) - 1) {
+            body.push(at);
+        }
     }
+    let votes = Votes::gather(coarse, grid, &bodies);
     let steps = neighbour_steps(grid);
     let (mut current, mut empty_rounds) = (0u32, 0);
     while empty_rounds <= MAX_COST {
@@ -167,7 +191,11 @@ pub fn grow(mask: &[bool], curve: &SpineCurve, cuts: &Cuts, semantic: &Semantic,
                 if next >= mask.len() || !mask[next] {
                     continue;
                 }
-                let reached = current + voxel_cost(hu[next], semantic.vertebra[next]);
+                let along_bone = current + voxel_cost(hu[next], semantic.vertebra[next]);
+                if along_bone >= cost[next] {
+                    continue;
+                }
+                let reached = along_bone + disagreement(votes.as_ref(), next, labels[at]);
                 if reached < cost[next] {
                     cost[next] = reached;
                     labels[next] = labels[at];
@@ -177,7 +205,8 @@ pub fn grow(mask: &[bool], curve: &SpineCurve, cuts: &Cuts, semantic: &Semantic,
         }
         current += 1;
     }
-    labels
+    let own_votes = votes.map(|votes| votes.own_shares(&labels));
+    Grown { labels, own_votes }
 }
 
 /// An end piece smaller than this share of its neighbour, while the scan goes
@@ -186,8 +215,9 @@ const SCRAP_SHARE: f64 = 0.45;
 
 /// Drops scraps at both ends of the chain: their voxels become background and
 /// the numbers above move up. `is_cut[n]` tells that instance `n` reaches the
-/// border of the scan; such a piece is a real vertebra, only not whole.
-pub fn drop_scraps(labels: &mut [u8], cuts: &mut Cuts, is_cut: &[bool; 256]) {
+/// border of the scan; such a piece is a real vertebra, only not whole. Returns
+/// how many were dropped at the head.
+pub fn drop_scraps(labels: &mut [u8], cuts: &mut Cuts, is_cut: &[bool; 256]) -> usize {
     let mut sizes = [0usize; 256];
     labels.iter().for_each(|label| sizes[usize::from(*label)] += 1);
     let is_scrap = |end: usize, next: usize| !is_cut[end] && (sizes[end] as f64) < SCRAP_SHARE * sizes[next] as f64;
@@ -210,12 +240,26 @@ pub fn drop_scraps(labels: &mut [u8], cuts: &mut Cuts, is_cut: &[bool; 256]) {
             *label -= 1;
         }
     }
+    usize::from(drops_first)
 }
 
 /// Highest cost of entering a voxel.
-const MAX_COST: usize = 12;
+const MAX_COST: usize = 12 + MAX_DISAGREEMENT as usize;
 
-/// 1 in bright, certain bone, up to [`MAX_COST`] in dark or doubtful voxels.
+/// Highest cost of a vote for another vertebra.
+const MAX_DISAGREEMENT: u32 = 18;
+
+/// Cost of 1 mm between a vote and the vertebra it is given to. Chosen on both
+/// labelled CTs, see `docs/benchmarks.md`.
+const COST_A_MM: f64 = 0.8;
+
+/// What giving voxel `at` to an instance costs by its vote.
+fn disagreement(votes: Option<&Votes<'_>>, at: usize, label: u8) -> u32 {
+    let distance_mm = votes.map_or(0.0, |votes| votes.distance_mm(at, usize::from(label) - 1));
+    ((distance_mm * COST_A_MM) as u32).min(MAX_DISAGREEMENT)
+}
+
+/// 1 in bright, certain bone, up to 12 in dark or doubtful voxels.
 fn voxel_cost(hu: f32, vertebra: f32) -> u32 {
     let darkness = ((350.0 - hu) / 300.0).clamp(0.0, 1.0);
     let doubt = ((0.9 - vertebra) / 0.6).clamp(0.0, 1.0);

@@ -8,9 +8,10 @@
 mod boundary;
 mod class_fields;
 mod column;
-mod confidence;
+pub(crate) mod confidence;
 mod contrast;
 mod curve;
+mod hu_alignment;
 mod instances;
 mod levels;
 pub mod metrics;
@@ -19,8 +20,10 @@ mod pipeline;
 mod preprocess;
 mod semantic;
 mod threshold;
+mod votes;
 
 pub use confidence::Doubt;
+pub use levels::{SetLevelError, set_level};
 pub use model::{Model, ModelCard, ModelError};
 pub use pipeline::{Method, Progress, SegmentError, Silent, assemble, segment};
 pub use semantic::Semantic;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kernels::architectures::CompactUnet;
 use kernels::device::HuWindow;
+use kernels::graph::{Node, NodeId, Op};
 use kernels::{Graph, NetworkError, Program, Weights};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -105,7 +106,7 @@ pub struct ModelCard {
 pub struct Model {
     /// Its card.
     pub card: ModelCard,
-    /// From window to class probabilities.
+    /// From window to class probabilities; to logits and offsets when it has both.
     pub program: Arc<Program>,
 }
 
@@ -117,8 +118,14 @@ impl Model {
     pub fn from_bytes(weights: &[u8], card: &[u8]) -> Result<Self, ModelError> {
         let card: ModelCard = serde_json::from_slice(card).map_err(|source| ModelError::Card { source })?;
         check(&card)?;
-        let graph = graph(&card.architecture)?.with_softmax()?;
-        let program = Program::new(&graph, &Weights::from_safetensors(weights)?)?;
+        let (graph, weights) = (graph(&card.architecture)?, Weights::from_safetensors(weights)?);
+        // Windows are blended, and those without bone are filled with class 0:
+        // that is meant for probabilities only.
+        let both = with_offsets(&graph)?.map(|graph| Program::new(&graph, &weights)).transpose()?;
+        let program = match both.filter(Program::is_local) {
+            Some(program) => program,
+            None => Program::new(&with_probabilities(&graph)?, &weights)?,
+        };
         let divisor = program.divisor;
         let patch = card.preprocessing.patch_voxels;
         if patch.iter().zip(divisor).any(|(n, divisor)| *n == 0 || n % divisor != 0 || *n > 512) {
@@ -139,11 +146,63 @@ impl Model {
         Self::from_bytes(&weights, &card)
     }
 
+    /// Takes what [`Device::class_fields`](kernels::Device::class_fields) gives
+    /// for this model apart: class probabilities, and from each voxel to the
+    /// centroid of its vertebra, mm `[x, y, z]` (empty when the network has no
+    /// such output; means something inside vertebrae only).
+    pub(super) fn split(&self, mut fields: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Vec<[f32; 3]>) {
+        let classes = self.card.architecture.classes.len();
+        if fields.len() != classes + 3 {
+            return (fields, Vec::new());
+        }
+        let offsets = fields.split_off(classes);
+        let in_mm = |i: usize| [2, 1, 0].map(|axis: usize| offsets[axis][i] * OFFSET_UNIT_MM);
+        let offsets_mm = (0..offsets[0].len()).map(in_mm).collect();
+        softmax(&mut fields);
+        (fields, offsets_mm)
+    }
+
     /// Index of a class by its name.
     #[must_use]
     pub fn class(&self, name: &str) -> Option<usize> {
         self.card.architecture.classes.iter().position(|class| class == name)
     }
+}
+
+/// Unit of the network's offsets, mm; so trained.
+const OFFSET_UNIT_MM: f32 = 25.0;
+
+/// Logits to probabilities, voxel by voxel.
+fn softmax(fields: &mut [Vec<f32>]) {
+    for i in 0..fields.first().map_or(0, Vec::len) {
+        let highest = fields.iter().map(|field| field[i]).fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for field in fields.iter_mut() {
+            field[i] = (field[i] - highest).exp();
+            sum += field[i];
+        }
+        fields.iter_mut().for_each(|field| field[i] /= sum);
+    }
+}
+
+/// The network with its logits and offsets as one output, so that one pass on
+/// any device gives both; `None` when it has no output `offsets`.
+fn with_offsets(graph: &Graph) -> Result<Option<Graph>, NetworkError> {
+    let offsets = graph.outputs().iter().find(|output| output.name == "offsets").map(|output| output.node);
+    let (Some(offsets), Some(logits)) = (offsets.filter(|node| graph.channels(*node) == 3), graph.outputs().first())
+    else {
+        return Ok(None);
+    };
+    let (mut nodes, mut output) = (graph.nodes().to_vec(), logits.clone());
+    nodes.push(Node { op: Op::Concat, inputs: vec![logits.node, offsets] });
+    output.node = NodeId(nodes.len() - 1);
+    Graph::new(nodes, vec![output]).map(Some)
+}
+
+/// The network with class probabilities as its only output.
+fn with_probabilities(graph: &Graph) -> Result<Graph, NetworkError> {
+    let logits = graph.outputs().first().cloned().into_iter().collect();
+    Graph::new(graph.nodes().to_vec(), logits)?.with_softmax()
 }
 
 fn graph(architecture: &CardArchitecture) -> Result<Graph, ModelError> {
@@ -222,6 +281,31 @@ pub(super) mod tests {
     pub(in crate::segment) fn local_model() -> Model {
         let (weights, card) = local_files();
         Model::from_bytes(&weights, card.to_string().as_bytes()).unwrap()
+    }
+
+    /// The same network with a second output that points to centroids.
+    fn model_with_offsets() -> Model {
+        let (weights, mut card) = local_files();
+        let nodes = card["architecture"]["graph"]["nodes"].as_array_mut().unwrap();
+        let (mut offset, input) = (nodes[nodes.len() - 1].clone(), nodes.len());
+        offset["op"]["weights"] = "offset".into();
+        offset["op"]["outputs"] = 3.into();
+        nodes.push(offset);
+        let output = serde_json::json!({ "name": "offsets", "node": input });
+        card["architecture"]["graph"]["outputs"].as_array_mut().unwrap().push(output);
+        let mut weights = Weights::from_safetensors(&weights).unwrap();
+        weights.insert("offset.weight", vec![3, 4, 1, 1, 1], vec![0.1; 12]).unwrap();
+        weights.insert("offset.bias", vec![3], vec![0.5, 0.0, -0.5]).unwrap();
+        Model::from_bytes(&weights.to_safetensors().unwrap(), card.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn offsets_come_with_the_classes_in_one_pass_and_are_no_probabilities() {
+        let (plain, both) = (local_model(), model_with_offsets());
+        assert_eq!((plain.program.outputs[0].channels, both.program.outputs[0].channels), (2, 5));
+        let (classes, offsets_mm) = both.split(vec![vec![1.0], vec![1.0], vec![0.4], vec![0.2], vec![-2.0]]);
+        assert_eq!((classes, offsets_mm), (vec![vec![0.5]; 2], vec![[-50.0, 5.0, 10.0]]));
+        assert_eq!(plain.split(vec![vec![0.3], vec![0.7]]), (vec![vec![0.3], vec![0.7]], vec![]));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use kernels::device::VolumeError;
 use kernels::{Device, GridError as KernelGridError, NetworkError, OpError};
 use thiserror::Error;
 
-use super::confidence::{Doubt, MaskEvidence, judge};
+use super::confidence::{self, Doubt, MaskEvidence, judge};
 use super::curve::SpineCurve;
+use super::hu_alignment::{self, Aligned};
 use super::instances::{self, Cuts};
-use super::levels::{self, Anchor, Naming};
+use super::levels::{self, Naming};
 use super::model::Model;
 use super::preprocess;
 use super::semantic::Semantic;
@@ -24,6 +25,9 @@ const MARGIN_MM: f64 = 12.0;
 
 /// Least bone that can be a piece of spine, mm^3: half a cervical vertebra.
 const MIN_SPINE_MM3: f64 = 4000.0;
+
+/// The lowest value of any CT in HU is below this: fat is at -80 to -110.
+const LOWEST_HU: f32 = -50.0;
 
 /// How voxels are told apart.
 #[derive(Debug)]
@@ -67,6 +71,14 @@ pub enum SegmentError {
     /// The network refused its input.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
+    /// No value is as low as fat: no CT, or not in HU.
+    #[error(
+        "no vertebra was found: the lowest value of this scan is {lowest:.0}, and every CT in Hounsfield units holds fat or air below {LOWEST_HU}; is it an MR, or stored without its rescale intercept?"
+    )]
+    NoHounsfield {
+        /// Its lowest value.
+        lowest: f32,
+    },
     /// The result holds no vertebra.
     #[error(
         "no vertebra was found in this scan ({found_mm3:.0} mm^3 of vertebral bone); is the spine in view, and are its values Hounsfield units?"
@@ -96,35 +108,50 @@ impl From<VolumeError> for SegmentError {
 /// bytes a voxel of the spine's box at 1 mm, plus the CT.
 ///
 /// # Errors
-/// [`SegmentError::NoSpine`] when no vertebra is in view; the others name the
-/// step that failed.
+/// [`SegmentError::NoSpine`] when no vertebra is in view,
+/// [`SegmentError::NoHounsfield`] when it can be no CT in HU; the others name
+/// the step that failed.
 pub fn segment(
     ct: Volume,
     method: &Method,
     device: &dyn Device,
     progress: &mut dyn Progress,
 ) -> Result<Case, SegmentError> {
+    let lowest = ct.hu.iter().copied().fold(f32::INFINITY, f32::min);
+    if lowest > LOWEST_HU {
+        return Err(SegmentError::NoHounsfield { lowest });
+    }
+    let aligned = hu_alignment::align(&ct);
+    let seen = aligned.as_ref().map_or(&ct, |aligned| &aligned.ct);
     let mut semantic = match method {
-        Method::Network(model) => Semantic::from_network(&ct, model, device, progress)?,
+        Method::Network(model) => Semantic::from_network(seen, model, device, progress)?,
         Method::Threshold => {
             progress.stage("threshold");
             let (low, high) = ct.grid.bounds();
             let grid = preprocess::cover(low.to_array(), high.to_array(), 1.5)?;
-            threshold::baseline(&preprocess::resample_ct(&ct, &grid, -1000.0)?, &grid)?
+            threshold::baseline(&preprocess::resample_ct(seen, &grid, -1000.0)?, &grid)?
         }
     };
     column::keep_longest(&mut semantic)?;
-    assemble(ct, &semantic, progress)
+    assemble(ct, aligned, &semantic, progress)
 }
 
 /// From class probabilities to a case: edges, instances, levels, surfaces.
 ///
+/// * `aligned` - the scan in HU, where `ct` is not; the case keeps `ct` itself.
+///
 /// # Errors
 /// As [`segment`].
-pub fn assemble(ct: Volume, semantic: &Semantic, progress: &mut dyn Progress) -> Result<Case, SegmentError> {
+pub fn assemble(
+    ct: Volume,
+    aligned: Option<Aligned>,
+    semantic: &Semantic,
+    progress: &mut dyn Progress,
+) -> Result<Case, SegmentError> {
     progress.stage("boundary");
     let fine = semantic.on(&spine_box(semantic, &ct.grid)?)?;
-    let hu = preprocess::resample_ct(&ct, &fine.grid, -1000.0)?;
+    let hu = preprocess::resample_ct(aligned.as_ref().map_or(&ct, |aligned| &aligned.ct), &fine.grid, -1000.0)?;
+    let soft_tissue_hu = aligned.map(|aligned| aligned.soft_tissue_hu);
     let mut mask = boundary::vertebra_mask(&fine, &hu)?;
     instances::clear_border(&mut mask, &fine.grid);
 
@@ -134,15 +161,17 @@ pub fn assemble(ct: Volume, semantic: &Semantic, progress: &mut dyn Progress) ->
     let curve = SpineCurve::find(&column, &fine.grid)?.filter(|_| found_mm3 > MIN_SPINE_MM3);
     let Some(curve) = curve else { return Err(SegmentError::NoSpine { found_mm3 }) };
     let mut cuts = instances::find_cuts(&curve, &fine, &hu);
-    let instances = instances::grow(&mask, &curve, &cuts, &fine, &hu);
-    let mut instances = LabelMap { grid: fine.grid.clone(), labels: instances };
+    let mut grown = instances::grow(&mask, &curve, &cuts, &fine, semantic, &hu);
+    let mut instances = LabelMap { grid: fine.grid.clone(), labels: std::mem::take(&mut grown.labels) };
     let is_cut = border_contact(&instances, &ct.grid);
-    instances::drop_scraps(&mut instances.labels, &mut cuts, &is_cut);
+    let dropped = instances::drop_scraps(&mut instances.labels, &mut cuts, &is_cut);
+    let own_votes = grown.own_votes.map(|shares| shares[dropped.min(shares.len())..].to_vec());
 
     progress.stage("levels");
-    let evidence = levels::rib_evidence(&curve, &cuts, &fine);
-    let naming = levels::name(&evidence, levels::bone_below_mm3(&curve, &cuts, &fine));
-    tracing::debug!(?evidence, ?naming, "level evidence");
+    let is_cut: Vec<bool> = (0..cuts.segments.len()).map(|i| is_cut.get(i + 1 + dropped) == Some(&true)).collect();
+    let (seen, ends) = levels::look(&curve, &cuts, &fine, &ct.grid, &is_cut);
+    let naming = levels::name(&seen, &ends);
+    tracing::debug!(?seen, ?ends, ?naming, ?own_votes, "levels");
     let level_labels: Vec<u8> = instances
         .labels
         .iter()
@@ -153,12 +182,16 @@ pub fn assemble(ct: Volume, semantic: &Semantic, progress: &mut dyn Progress) ->
 
     progress.stage("surfaces");
     let fine_labels = LabelMap { grid: fine.grid.clone(), labels: level_labels };
-    let vertebrae = describe(&curve, &cuts, &naming, &fine, &fine_labels, &labels);
+    let vertebrae = describe(
+        &Found { curve: &curve, cuts: &cuts, naming: &naming, own_votes, soft_tissue_hu },
+        &fine,
+        &fine_labels,
+        &labels,
+    );
     if vertebrae.is_empty() {
         return Err(SegmentError::NoSpine { found_mm3 });
     }
-    let levels_are_anchored = naming.anchor != Anchor::Assumed && naming.disagreement.is_none();
-    Ok(Case { ct, labels, vertebrae, levels_are_anchored })
+    Ok(Case { ct, labels, vertebrae, levels_are_anchored: naming.is_anchored })
 }
 
 /// The fine grid: the box of likely vertebra voxels with a margin, kept inside
@@ -191,15 +224,19 @@ fn volume_mm3(voxels: usize, grid: &Grid) -> f64 {
     voxels as f64 * grid.spacing_mm().iter().product::<f64>()
 }
 
+/// What the steps found out about the vertebrae.
+struct Found<'a> {
+    curve: &'a SpineCurve,
+    cuts: &'a Cuts,
+    naming: &'a Naming,
+    own_votes: Option<Vec<f32>>,
+    /// Where the soft tissue of an uncalibrated scan lay.
+    soft_tissue_hu: Option<f32>,
+}
+
 /// Puts together what is known of each vertebra.
-fn describe(
-    curve: &SpineCurve,
-    cuts: &Cuts,
-    naming: &Naming,
-    fine: &Semantic,
-    fine_labels: &LabelMap,
-    labels: &LabelMap,
-) -> Vec<Vertebra> {
+fn describe(found: &Found<'_>, fine: &Semantic, fine_labels: &LabelMap, labels: &LabelMap) -> Vec<Vertebra> {
+    let Found { curve, cuts, naming, .. } = *found;
     let mut counts = [0usize; 256];
     let mut sums = [0f64; 256];
     for (label, probability) in fine_labels.labels.iter().zip(&fine.vertebra) {
@@ -215,13 +252,15 @@ fn describe(
         .levels
         .iter()
         .zip(&cuts.clarity)
-        .map(|(level, clarity)| {
+        .enumerate()
+        .map(|(index, (level, clarity))| {
             let i = usize::from(level.number());
             MaskEvidence {
                 mean_probability: (sums[i] / counts[i].max(1) as f64) as f32,
                 volume_mm3: volume_mm3(counts[i], &fine.grid),
                 touches_border: borders[i],
                 clarity: *clarity,
+                own_votes: found.own_votes.as_ref().and_then(|shares| shares.get(index)).copied(),
             }
         })
         .collect();
@@ -230,14 +269,14 @@ fn describe(
     let meshes = surface::from_masks(fine_labels, &numbers, &MeshSettings::default());
     let mut vertebrae = Vec::new();
     let known = naming.levels.iter().zip(&evidence).zip(judged).zip(meshes);
-    for (i, (((level, mask), (confidence, mut doubts)), mesh)) in known.enumerate() {
+    for (i, (((level, mask), (mut confidence, mut doubts)), mesh)) in known.enumerate() {
         if mesh.triangles.is_empty() {
             continue;
         }
-        match naming.disagreement {
-            Some(offset) => doubts.push(Doubt::LevelDisagreement { offset }),
-            None if naming.anchor == Anchor::Assumed => doubts.push(Doubt::LevelAssumed),
-            None => {}
+        let more = found.soft_tissue_hu.map(|soft_tissue_hu| Doubt::Uncalibrated { soft_tissue_hu });
+        for doubt in naming.doubts[i].iter().copied().chain(more) {
+            confidence *= confidence::factor(&doubt);
+            doubts.push(doubt);
         }
         let (from, to) = cuts.segments[i];
         vertebrae.push(Vertebra {

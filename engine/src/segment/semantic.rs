@@ -20,6 +20,10 @@ pub struct Semantic {
     pub other_bone: Vec<f32>,
     /// Probability of intervertebral disc; all zero when the model has no such class.
     pub disc: Vec<f32>,
+    /// From each voxel to the centroid of its vertebra, mm, `[x, y, z]`;
+    /// empty when the model has no such output. Means something inside
+    /// vertebrae only.
+    pub offsets_mm: Vec<[f32; 3]>,
     /// Vertebra probability that separates in from out.
     pub threshold: f32,
 }
@@ -38,8 +42,9 @@ impl Semantic {
     ) -> Result<Self, SegmentError> {
         let (low, high) = ct.grid.bounds();
         let grid = preprocess::cover(low.to_array(), high.to_array(), model.card.preprocessing.spacing_mm)?;
-        let mut fields = class_fields(ct, model, device, &grid, progress)?;
-        let mut take = |name: &str| match model.class(name).and_then(|class| fields.classes.get_mut(class)) {
+        let fields = class_fields(ct, model, device, &grid, progress)?;
+        let (mut classes, offsets_mm) = model.split(fields.classes);
+        let mut take = |name: &str| match model.class(name).and_then(|class| classes.get_mut(class)) {
             Some(field) => std::mem::take(field),
             None => vec![0.0; grid.len()],
         };
@@ -47,10 +52,11 @@ impl Semantic {
         for (probability, is_pool) in vertebra.iter_mut().zip(contrast::pools(&fields.hu, &grid)?) {
             *probability *= f32::from(u8::from(!is_pool));
         }
-        Ok(Self { grid, vertebra, other_bone, disc, threshold: model.card.vertebra_threshold })
+        Ok(Self { grid, vertebra, other_bone, disc, offsets_mm, threshold: model.card.vertebra_threshold })
     }
 
-    /// The same on another grid, linear.
+    /// The same on another grid, linear, without the offsets: between two
+    /// vertebrae their mean points at neither.
     ///
     /// # Errors
     /// [`SegmentError::Kernel`] when the data does not fit its grid.
@@ -61,6 +67,7 @@ impl Semantic {
             vertebra: moved(&self.vertebra)?,
             other_bone: moved(&self.other_bone)?,
             disc: moved(&self.disc)?,
+            offsets_mm: Vec::new(),
             threshold: self.threshold,
         })
     }

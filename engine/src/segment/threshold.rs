@@ -31,7 +31,14 @@ pub fn baseline(hu: &[f32], grid: &Grid) -> Result<Semantic, SegmentError> {
     let grown = dilate_mm(&kept, dims, spacing, OPENING_MM)?;
     let vertebra = grown.iter().zip(&bone).map(|(g, b)| f32::from(u8::from(*g && *b))).collect();
     let nothing = vec![0.0; hu.len()];
-    Ok(Semantic { grid: grid.clone(), vertebra, other_bone: nothing.clone(), disc: nothing, threshold: 0.5 })
+    Ok(Semantic {
+        grid: grid.clone(),
+        vertebra,
+        other_bone: nothing.clone(),
+        disc: nothing,
+        offsets_mm: Vec::new(),
+        threshold: 0.5,
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod mesh;
 mod nearest_cells;
 mod nearest_grid;
 mod nearest_index;
+mod nearest_surface;
 pub mod phantom;
 mod sampling;
 mod sweep;
@@ -26,6 +27,7 @@ pub use mask::{MeshSettings, from_labels, from_mask, from_masks, from_probabilit
 pub use nearest_cells::NearestCells;
 pub use nearest_grid::NearestGrid;
 pub use nearest_index::{IndexError, Nearest, NearestIndex};
+pub use nearest_surface::NearestSurface;
 pub use sampling::{sample_curvature, sample_normals};
 pub use taubin::{Taubin, smooth};
 

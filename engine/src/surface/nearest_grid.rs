@@ -57,6 +57,16 @@ impl NearestGrid {
         self.nearest.get((z * self.size[1] + y) * self.size[0] + x).copied()
     }
 
+    /// The place in the box nearest to `query` (finite, mm), a hundredth of a cell
+    /// inside its faces.
+    pub(super) fn clamped(&self, query: [f32; 3]) -> [f32; 3] {
+        let cell = 1.0 / self.cells_per_mm;
+        [0, 1, 2].map(|i| {
+            let extent = self.size[i] as f32 * cell;
+            query[i].clamp(self.low[i] + 0.01 * cell, self.low[i] + extent.max(0.02 * cell) - 0.01 * cell)
+        })
+    }
+
     /// [`Self::nearest`] for eight queries (x, y, z side by side); `u32::MAX`
     /// where it finds none.
     #[inline(always)]

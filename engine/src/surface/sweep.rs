@@ -70,14 +70,12 @@ impl Sweep {
             if is_along_x {
                 (0..height).for_each(|y| all.cut(y * width, width).along(&xs, ys[y], at_z));
             }
-            for y in 1..height {
-                let (mut to, from) = all.split(y * width, (y - 1) * width, width);
-                to.take_over(&from, &xs, ys[y], at_z);
-            }
-            for y in (1..height).rev() {
-                let (mut to, from) = all.split((y - 1) * width, y * width, width);
-                to.take_over(&from, &xs, ys[y - 1], at_z);
-            }
+            let mut between = |to_y: usize, from_y: usize| {
+                let (mut to, from) = all.split(to_y * width, from_y * width, width);
+                to.take_over(&from, &xs, ys[to_y], at_z);
+            };
+            (1..height).for_each(|y| between(y, y - 1));
+            (1..height).rev().for_each(|y| between(y - 1, y));
         });
     }
 

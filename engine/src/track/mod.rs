@@ -3,27 +3,22 @@
 //! A [`Source`] hands over packets as they arrive; it judges nothing. What a
 //! packet is worth is decided in [`crate::safety`], on the source's own time.
 
+mod clock_map;
+pub mod openigtlink;
+mod packet;
+mod packet_words;
+pub mod recording;
 mod simulated;
+mod tool_list;
+mod tool_names;
 
-pub use simulated::{Occlusion, SimulatedTracker, SimulationSettings, Waypoint};
+pub use clock_map::{ClockMap, ClockSettings, ClockStep, Mapped};
+pub use packet::{Measured, Missing, ToolId, ToolSlot, TrackerPacket, finite};
+pub use simulated::{Occlusion, SIMULATED_TOOL, SimulatedTracker, SimulationSettings, Waypoint};
+pub use tool_list::{MAX_TOOLS, ToolList};
+pub use tool_names::{Role, ToolNames};
 
-use geom::{Nanoseconds, Patient, Tool, Tracker, Transform};
-
-/// One packet of a tracker: the patient reference and one instrument, both as
-/// measured at `source_time`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TrackerPacket {
-    /// Count of the source, growing by one a packet.
-    pub sequence: u64,
-    /// When the source measured, on the source's clock.
-    pub source_time: Nanoseconds,
-    /// When the packet reached this machine, on the session's clock.
-    pub arrival_time: Nanoseconds,
-    /// Pose of the patient reference, `None` while it is not seen.
-    pub tracker_from_patient: Option<Transform<Tracker, Patient>>,
-    /// Pose of the instrument's marker array, `None` while it is not seen.
-    pub tracker_from_tool: Option<Transform<Tracker, Tool>>,
-}
+use geom::Nanoseconds;
 
 /// A stream of packets, read by the reader thread only.
 pub trait Source: Send {
@@ -31,6 +26,9 @@ pub trait Source: Send {
     fn description(&self) -> String;
 
     /// The next packet due by `now`, or `None` when there is none yet.
+    ///
+    /// Never waits longer than the reader may sleep, and does not allocate
+    /// once the stream runs.
     fn poll(&mut self, now: Nanoseconds) -> Option<TrackerPacket>;
 
     /// When the next packet is expected, so that the reader can sleep.

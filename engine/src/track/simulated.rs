@@ -3,8 +3,11 @@
 use geom::nalgebra::{UnitQuaternion, Vector3};
 use geom::{Ct, Nanoseconds, Patient, Point, Tip, Tool, Tracker, Transform, Twist, Vector};
 
-use super::{Source, TrackerPacket};
+use super::{Missing, Source, ToolId, TrackerPacket};
 use crate::register::random::Random;
+
+/// The instrument that follows the path.
+pub const SIMULATED_TOOL: ToolId = ToolId(1);
 
 /// A tip position to pass, with the direction the shaft points into the bone.
 #[derive(Debug, Clone, Copy)]
@@ -163,13 +166,10 @@ impl Source for SimulatedTracker {
         // Noise acts in the marker array's own frame, about its origin.
         let measured = exact * Transform::<Tool, Tool>::exp(&self.noise());
         let is_hidden = self.settings.occlusions.iter().any(|o| (o.from..o.until).contains(&source_time));
-        Some(TrackerPacket {
-            sequence: self.sequence,
-            source_time,
-            arrival_time: now,
-            tracker_from_patient: Some(self.tracker_from_patient),
-            tracker_from_tool: (!is_hidden).then_some(measured),
-        })
+        let reference = self.tracker_from_patient * Transform::<Patient, Patient>::exp(&self.noise());
+        let mut packet = TrackerPacket::new(self.sequence, source_time, now);
+        packet.tracker_from_patient = Ok(reference);
+        Some(packet.with_tool(SIMULATED_TOOL, if is_hidden { Err(Missing::Occluded) } else { Ok(measured) }))
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
             last = source.poll(source.next_due());
         }
         // One second at 20 mm/s, with the shaft pointing anterior.
-        let tracker_from_tool = last.unwrap().tracker_from_tool.unwrap();
+        let tracker_from_tool = last.unwrap().tool(SIMULATED_TOOL).unwrap();
         assert!((tracker_from_tool.translation().z - 20.0).abs() < 1e-6);
         assert!(((tracker_from_tool * Vector::<Tool>::new(0.0, 0.0, -1.0)).to_array()[1] + 1.0).abs() < 1e-9);
     }
@@ -204,6 +204,6 @@ mod tests {
         let hidden = Occlusion { from: Nanoseconds(0), until: Nanoseconds(1_000_000_000) };
         let mut source = tracker(vec![hidden]);
         assert!(source.poll(Nanoseconds(0)).is_none());
-        assert!(source.poll(Nanoseconds(20_000_000)).unwrap().tracker_from_tool.is_none());
+        assert!(source.poll(Nanoseconds(20_000_000)).unwrap().tool(SIMULATED_TOOL).is_err());
     }
 }

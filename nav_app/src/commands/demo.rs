@@ -9,14 +9,15 @@ use engine::clock::SystemClock;
 use engine::io::{self, Limits};
 use engine::register::{self, Registration, Settings, Target, TargetSettings, simulate};
 use engine::rehearsal::Scenario;
-use engine::rt::{Guidance, LiveSession, SessionSummary, Snapshot, TrackerErrors};
+use engine::rt::{Guidance, LiveSession, SessionSummary, Snapshot, TrackedTool, TrackerErrors};
 use engine::safety::ToolLimits;
 use engine::segment::Progress;
 use engine::segment::metrics::{Comparison, compare};
-use engine::track::{SimulatedTracker, SimulationSettings};
+use engine::track::{SIMULATED_TOOL, SimulatedTracker, SimulationSettings};
 use engine::volume::LabelMap;
 use serde_json::json;
 
+use super::live::Running;
 use super::register::{predicted_tre_mm, registration_json, registration_text};
 use super::segment::{segment_ct, vertebrae_json, vertebrae_table, write_case};
 use crate::assets;
@@ -159,7 +160,8 @@ fn start_live(
         settings,
     );
     let tracker = tracker.ok_or_else(|| anyhow::anyhow!("the simulated pointer has no path")).internal()?;
-    let guidance = Guidance::new(case, registration, scenario.tool_from_tip, TrackerErrors::default());
+    let pointer = TrackedTool::instrument(SIMULATED_TOOL, scenario.tool_from_tip);
+    let guidance = Guidance::new(case, registration, &[pointer], TrackerErrors::default());
     let clock = Arc::new(SystemClock::default());
     LiveSession::start(Box::new(tracker), Arc::new(guidance), ToolLimits::default(), clock).internal()
 }
@@ -177,15 +179,6 @@ struct Still(Snapshot);
 impl SnapshotFeed for Still {
     fn latest(&self) -> Option<Snapshot> {
         Some(self.0)
-    }
-}
-
-/// The newest snapshot of a session that goes on.
-struct Running(Arc<LiveSession>);
-
-impl SnapshotFeed for Running {
-    fn latest(&self) -> Option<Snapshot> {
-        self.0.latest()
     }
 }
 
@@ -229,7 +222,7 @@ fn run_for(live: &LiveSession, duration: Duration, stages: &mut Stages) -> Optio
     let started = Instant::now();
     let mut last = None;
     while started.elapsed() < duration {
-        let has_pose = |s: &Snapshot| s.ct_from_tip.is_some();
+        let has_pose = |s: &Snapshot| s.guided().ct_from_tip.is_some();
         if let Some(snapshot) = live.latest().filter(|s| has_pose(s) || !last.as_ref().is_some_and(has_pose)) {
             last = Some(snapshot);
         }

@@ -4,9 +4,12 @@ mod bench;
 mod demo;
 mod doctor;
 mod export;
+mod live;
 mod models;
+mod navigate;
 mod register;
 mod rehearse;
+mod replay;
 mod segment;
 
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use kernels::Device;
 use kernels::device::{Choice, open};
 
 pub use models::ModelsArguments;
+pub use segment::LevelChoice;
 
 use crate::assets;
 use crate::cli::{Arguments, Command, DeviceChoice};
@@ -31,6 +35,8 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Segment(options) => segment::run(options, arguments.quiet),
         Command::Register(options) => register::run(options, arguments.quiet),
         Command::Rehearse(options) => rehearse::run(options, arguments.quiet),
+        Command::Navigate(options) => navigate::run(options, arguments.quiet),
+        Command::Replay(options) => replay::run(options),
         Command::Export(options) => export::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),

@@ -1,9 +1,11 @@
 //! `segment`: a CT into labels, confidences and surfaces.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use engine::case::Case;
 use engine::io::{self, Limits};
+use engine::level::Level;
 use engine::segment::metrics::{Comparison, compare};
 use engine::segment::{self, Progress, SegmentError};
 use kernels::Device;
@@ -13,6 +15,63 @@ use crate::cli::SegmentArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::{Output, Stages, stage_table};
 
+/// Which vertebra the user means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Vertebra {
+    /// Counted from the head, from 1.
+    Index(usize),
+    /// By the level it was given.
+    Named(Level),
+    /// The one whose body is nearest to a place, LPS mm.
+    Near([f64; 3]),
+}
+
+/// A level that the user gives to a vertebra: `3=L2`, `L1=L2` or `X,Y,Z=L2`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LevelChoice {
+    vertebra: Vertebra,
+    level: Level,
+}
+
+impl FromStr for LevelChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (which, name) = text.split_once('=').ok_or("write VERTEBRA=LEVEL, such as 3=L2")?;
+        let level = Level::from_name(name).ok_or_else(|| format!("{name} is no level; levels are C1 to L6 and T13"))?;
+        let numbers: Result<Vec<f64>, _> = which.split(',').map(|v| v.trim().parse()).collect();
+        let numbers = numbers.unwrap_or_default();
+        let vertebra = match (which.parse(), Level::from_name(which), numbers.as_slice()) {
+            (Ok(index), _, _) => Vertebra::Index(index),
+            (_, Some(named), _) => Vertebra::Named(named),
+            (_, _, &[x, y, z]) if [x, y, z].iter().all(|v| v.is_finite()) => Vertebra::Near([x, y, z]),
+            _ => {
+                return Err(format!(
+                    "{which} is no vertebra; write its number from the head, its level, or X,Y,Z in mm"
+                ));
+            }
+        };
+        Ok(Self { vertebra, level })
+    }
+}
+
+impl LevelChoice {
+    /// Number of the meant vertebra from the head, from 1.
+    fn index(&self, case: &Case) -> anyhow::Result<usize> {
+        let vertebrae = || case.vertebrae.iter().enumerate();
+        let found = match self.vertebra {
+            Vertebra::Index(index) => return Ok(index),
+            Vertebra::Named(level) => vertebrae().find(|(_, v)| v.level == level),
+            Vertebra::Near(place) => vertebrae().min_by(|(_, a), (_, b)| {
+                a.body_centre.distance(place.into()).total_cmp(&b.body_centre.distance(place.into()))
+            }),
+        };
+        let names: Vec<String> = case.vertebrae.iter().map(|v| v.level.to_string()).collect();
+        let (index, _) = found.ok_or_else(|| anyhow::anyhow!("no such vertebra; found were {}", names.join(" ")))?;
+        Ok(index + 1)
+    }
+}
+
 /// Runs the command.
 pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
     let device = super::device(options.device)?;
@@ -21,7 +80,11 @@ pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
     stages.stage("read");
     let loaded = io::read_ct(&options.ct, &Limits::default()).bad_input()?;
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-    let case = segment_ct(loaded.value, &method, device.as_ref(), &mut stages)?;
+    let mut case = segment_ct(loaded.value, &method, device.as_ref(), &mut stages)?;
+    if let Some(choice) = &options.set_level {
+        let index = choice.index(&case).bad_input()?;
+        segment::set_level(&mut case, index, choice.level).bad_input()?;
+    }
     stages.stage("write");
     let files = write_case(&case, &options.out)?;
     let comparison = match &options.truth {
@@ -69,7 +132,9 @@ pub fn segment_ct(
     progress: &mut dyn Progress,
 ) -> Result<Case, Failure> {
     segment::segment(ct, method, device, progress).map_err(|error| match error {
-        SegmentError::NoSpine { .. } | SegmentError::Grid(_) => Failure::BadInput(error.into()),
+        SegmentError::NoSpine { .. } | SegmentError::NoHounsfield { .. } | SegmentError::Grid(_) => {
+            Failure::BadInput(error.into())
+        }
         other => Failure::Internal(other.into()),
     })
 }
@@ -134,4 +199,22 @@ fn add_comparison(json: &mut Value, comparison: &Comparison) {
     json["dice"] = by_level(|a| json!(a.dice));
     json["assd_mm"] = by_level(|a| json!(a.assd_mm));
     json["hd95_mm"] = by_level(|a| json!(a.hd95_mm));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vertebra_is_meant_by_number_name_or_place() {
+        let level = Level::from_name("L2").unwrap();
+        let choice = |text: &str| text.parse::<LevelChoice>().map(|c| c.vertebra);
+        assert_eq!(choice("3=L2"), Ok(Vertebra::Index(3)));
+        assert_eq!(choice("l1=L2"), Ok(Vertebra::Named(Level::from_name("L1").unwrap())));
+        assert_eq!(choice("10,-120.5,350=L2"), Ok(Vertebra::Near([10.0, -120.5, 350.0])));
+        assert_eq!("3=l2".parse::<LevelChoice>().unwrap().level, level);
+        assert!(choice("3").unwrap_err().contains("3=L2"));
+        assert!(choice("3=Q1").unwrap_err().contains("Q1"));
+        assert!(choice("1,nan,2=L1").is_err());
+    }
 }

@@ -52,9 +52,9 @@ const fn session_name(state: SessionState) -> &'static str {
     match state {
         SessionState::NoImage => "no image",
         SessionState::Segmented => "segmented",
-        SessionState::Registered => "registered",
+        SessionState::Registered(_) => "registered",
         SessionState::Navigating => "navigating",
-        SessionState::Degraded => "degraded",
+        SessionState::Degraded(_) => "degraded",
         SessionState::Stopped => "stopped",
     }
 }

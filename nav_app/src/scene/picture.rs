@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::{Res, ResMut, Resource};
 use engine::level::Level;
-use engine::rt::Snapshot;
-use engine::safety::{SessionState, ToolState};
+use engine::rt::{Snapshot, ToolView};
+use engine::safety::{SessionState, ToolReason, ToolState};
 use geom::{Ct, Tip, Transform};
 
 /// Where the scene's snapshots come from.
@@ -88,7 +88,7 @@ pub struct Picture {
     pub bone_distance_mm: Option<f32>,
     /// Predicted error at the tip, mm.
     pub predicted_tre_mm: Option<f32>,
-    /// From the pose's arrival to this frame, ms.
+    /// From the pose's measurement to this frame, ms.
     pub pose_age_ms: Option<f32>,
     /// Step of the session.
     pub session: Option<SessionState>,
@@ -99,19 +99,20 @@ impl Picture {
     #[must_use]
     pub fn of(snapshot: Option<&Snapshot>, held: Duration) -> Self {
         let Some(snapshot) = snapshot.filter(|_| held < SILENCE) else { return Self::default() };
-        let condition = condition(snapshot);
+        let tool = snapshot.guided();
+        let condition = condition(snapshot, &tool);
         let session = Some(snapshot.session);
         let is_shown = matches!(condition, Condition::Live | Condition::Stale);
         if !is_shown {
             return Self { condition, session, ..Self::default() };
         }
-        let engine_ns = snapshot.published.0.saturating_sub(snapshot.arrival_time.0);
+        let engine_ns = snapshot.published.0.saturating_sub(tool.measured.0);
         Self {
             condition,
-            ct_from_tip: snapshot.ct_from_tip,
-            level: snapshot.nearest_level,
-            bone_distance_mm: finite(snapshot.bone_distance_mm),
-            predicted_tre_mm: finite(snapshot.predicted_tre_mm),
+            ct_from_tip: tool.ct_from_tip,
+            level: tool.nearest_level,
+            bone_distance_mm: finite(tool.bone_distance_mm),
+            predicted_tre_mm: finite(tool.predicted_tre_mm),
             pose_age_ms: Some((engine_ns as f64 * 1e-6 + held.as_secs_f64() * 1e3) as f32),
             session,
         }
@@ -122,10 +123,14 @@ fn finite(value: Option<f32>) -> Option<f32> {
     value.filter(|v| v.is_finite())
 }
 
-fn condition(snapshot: &Snapshot) -> Condition {
-    let has_pose = snapshot.ct_from_tip.is_some_and(|pose| pose.is_finite());
-    match (snapshot.tool, snapshot.session) {
+fn condition(snapshot: &Snapshot, tool: &ToolView) -> Condition {
+    let is_of_reference = tool.reason == Some(ToolReason::Reference);
+    let has_pose = tool.ct_from_tip.is_some_and(|pose| pose.is_finite());
+    match (tool.state, snapshot.session) {
         (_, SessionState::NoImage | SessionState::Segmented | SessionState::Stopped) => Condition::NotRegistered,
+        (ToolState::Lost | ToolState::Frozen | ToolState::Implausible, _) if is_of_reference => {
+            Condition::ReferenceLost
+        }
         (ToolState::Lost, _) => Condition::ToolLost,
         (ToolState::Frozen, _) => Condition::Frozen,
         (ToolState::Implausible, _) => Condition::Implausible,
@@ -187,20 +192,27 @@ pub fn has_changed(picture: Res<'_, Picture>, mut before: bevy::prelude::Local<'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::safety::DegradedReason;
+    use engine::track::ToolList;
     use geom::Nanoseconds;
 
     fn snapshot(tool: ToolState, session: SessionState) -> Snapshot {
-        Snapshot {
-            sequence: 1,
-            source_time: Nanoseconds(0),
-            arrival_time: Nanoseconds(10_000_000),
-            published: Nanoseconds(12_000_000),
-            session,
-            tool,
+        let view = ToolView {
+            state: tool,
+            reason: None,
+            measured: Nanoseconds(10_000_000),
             ct_from_tip: Some(Transform::identity()),
             bone_distance_mm: Some(3.0),
             nearest_level: Level::from_number(22),
             predicted_tre_mm: Some(1.2),
+            ..ToolView::default()
+        };
+        Snapshot {
+            sequence: 1,
+            published: Nanoseconds(12_000_000),
+            session,
+            tools: ToolList::from_slice(&[view]).unwrap(),
+            ..Snapshot::default()
         }
     }
 
@@ -208,7 +220,8 @@ mod tests {
     fn no_number_outlives_its_pose() {
         // Even when the engine were to leave numbers in the snapshot.
         for tool in [ToolState::Lost, ToolState::Frozen, ToolState::Implausible] {
-            let shown = Picture::of(Some(&snapshot(tool, SessionState::Degraded)), Duration::ZERO);
+            let shown =
+                Picture::of(Some(&snapshot(tool, SessionState::Degraded(DegradedReason::ToolLost))), Duration::ZERO);
             let values =
                 (shown.ct_from_tip, shown.level, shown.bone_distance_mm, shown.predicted_tre_mm, shown.pose_age_ms);
             assert_eq!(values, (None, None, None, None, None));
@@ -234,8 +247,8 @@ mod tests {
 
     #[test]
     fn without_reference_or_registration_nothing_is_live() {
-        let mut blind = snapshot(ToolState::Live, SessionState::Degraded);
-        blind.ct_from_tip = None;
+        let mut blind = snapshot(ToolState::Live, SessionState::Degraded(DegradedReason::ToolLost));
+        blind.tools.iter_mut().for_each(|tool| tool.ct_from_tip = None);
         assert_eq!(Picture::of(Some(&blind), Duration::ZERO).condition, Condition::ReferenceLost);
         let unregistered = snapshot(ToolState::Live, SessionState::Segmented);
         assert_eq!(Picture::of(Some(&unregistered), Duration::ZERO).condition, Condition::NotRegistered);

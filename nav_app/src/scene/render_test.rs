@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use engine::case::{Case, Vertebra};
 use engine::level::Level;
-use engine::rt::Snapshot;
+use engine::rt::{Snapshot, ToolView};
 use engine::safety::{SessionState, ToolState};
 use engine::surface::phantom;
+use engine::track::ToolList;
 use engine::volume::{Grid, LabelMap, Volume};
-use geom::{Nanoseconds, Point, Transform, Vector};
+use geom::{Point, Transform, Vector};
 
 use super::{SceneHeader, SceneInput, SnapshotFeed, adapters, palette, render_headless};
 
@@ -42,19 +43,18 @@ fn phantom_case() -> Case {
 }
 
 fn render(tool: ToolState, name: &str) -> Vec<PathBuf> {
-    let snapshot = Snapshot {
-        sequence: 1,
-        source_time: Nanoseconds(0),
-        arrival_time: Nanoseconds(0),
-        published: Nanoseconds(0),
-        session: SessionState::Navigating,
-        tool,
+    let view = ToolView {
+        state: tool,
+        reason: None,
         // Left in on purpose: the scene must not draw it unless it is live.
         ct_from_tip: Some(Transform::from_translation(Vector::new(5.0, 20.0, 32.0))),
         bone_distance_mm: Some(1.0),
         nearest_level: Level::from_number(22),
         predicted_tre_mm: Some(1.0),
+        ..ToolView::default()
     };
+    let tools = ToolList::from_slice(&[view]).unwrap();
+    let snapshot = Snapshot { sequence: 1, session: SessionState::Navigating, tools, ..Snapshot::default() };
     let header = SceneHeader::default();
     let input = SceneInput { case: Arc::new(phantom_case()), snapshots: Box::new(Still(snapshot)), header };
     let dir = std::env::temp_dir().join(format!("spinenav-scene-{}-{name}", std::process::id()));

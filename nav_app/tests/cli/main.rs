@@ -6,6 +6,7 @@ mod bench;
 mod dicom;
 mod files;
 mod models;
+mod navigate;
 mod register;
 
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ fn wrong_use_is_status_2() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["demo", "segment", "register", "export", "bench", "doctor"] {
+    for command in ["demo", "segment", "register", "navigate", "replay", "export", "bench", "doctor"] {
         let output = spinenav(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains(&format!("spinenav {command}")), "{command}: {text}");

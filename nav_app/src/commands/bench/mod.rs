@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`segment`] | the networks |
 //! | [`register`] | surface registration |
+//! | [`latency`] | a pose's way from tracker to viewer |
 //!
 //! [`machine`] says on what.
 
+mod latency;
 mod machine;
 mod register;
 mod segment;
@@ -23,6 +25,7 @@ pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
     match what {
         Bench::Segment(options) => segment::run(options, quiet),
         Bench::Register(options) => register::run(options, quiet),
+        Bench::Latency(options) => latency::run(options, quiet),
         Bench::NetworkWorker(options) => segment::worker(options),
     }
 }

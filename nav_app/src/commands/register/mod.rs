@@ -23,6 +23,7 @@ use crate::cli::{RegisterArguments, SurfaceMethod};
 use crate::failure::{Blame, Failure};
 use crate::report::{Output, Stages};
 use inputs::{Bone, Landmarks};
+pub use inputs::{centred_guess, read_points, read_transform};
 pub use report::{predicted_tre_mm, registration_json, registration_text};
 
 /// What was found.
@@ -40,7 +41,7 @@ struct Found {
 pub fn run(options: &RegisterArguments, quiet: bool) -> Result<Output, Failure> {
     let mut stages = Stages::new(quiet);
     stages.stage("read");
-    let truth = options.truth.as_deref().map(inputs::read_transform).transpose()?;
+    let truth = options.truth.as_deref().map(read_transform).transpose()?;
     let mut found = match (&options.target, &options.points, &options.other, &options.landmarks) {
         (None, None, None, Some(file)) => by_landmarks(file, options, &mut stages)?,
         (Some(_), None, Some(other), None) => by_other_ct(other, options, &mut stages)?,
@@ -83,10 +84,10 @@ fn by_landmarks(file: &std::path::Path, options: &RegisterArguments, stages: &mu
 
 fn by_surface(points: &std::path::Path, options: &RegisterArguments, stages: &mut Stages) -> Result<Found, Failure> {
     let bone = inputs::read_bone(options.target.as_deref())?;
-    let points = inputs::read_points(points)?;
+    let points = read_points(points)?;
     let initial = match &options.initial {
-        Some(file) => inputs::read_transform(file)?,
-        None => inputs::centred_guess(&bone.cloud, &points),
+        Some(file) => read_transform(file)?,
+        None => centred_guess(&bone.cloud, &points),
     };
     stages.stage("prepare");
     let target = Target::new(&bone.cloud, bone.levels.as_deref(), &TargetSettings::default()).bad_input()?;
@@ -142,8 +143,8 @@ fn by_other_ct(other: &std::path::Path, options: &RegisterArguments, stages: &mu
     let other = inputs::read_bone(Some(other))?;
     let places: Vec<Point<Patient>> = other.cloud.points.iter().map(|p| Point::from(*p)).collect();
     let initial = match &options.initial {
-        Some(file) => inputs::read_transform(file)?,
-        None => inputs::centred_guess(&bone.cloud, &places),
+        Some(file) => read_transform(file)?,
+        None => centred_guess(&bone.cloud, &places),
     };
     stages.stage("prepare");
     let settings = TargetSettings { approach: None, ..TargetSettings::default() };

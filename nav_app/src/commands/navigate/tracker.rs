@@ -1,0 +1,130 @@
+//! Where the poses come from, by address.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::clock::Clock;
+use engine::io::numbers;
+use engine::journal::{JournalSource, ReadLimits};
+use engine::rt::TrackedTool;
+use engine::track::openigtlink::{IgtlSource, IgtlSourceSettings};
+use engine::track::recording::{RecordedSource, Recording, RecordingLimits};
+use engine::track::{SIMULATED_TOOL, SimulatedTracker, SimulationSettings, Source, ToolId, ToolNames};
+use geom::{Tip, Tool, Transform};
+
+use super::patient::Patient;
+use crate::cli::NavigateArguments;
+use crate::failure::{Blame, Failure};
+
+/// A tracker that can be read, and the arrays it is to follow.
+pub struct Tracker {
+    /// Where the packets come from.
+    pub source: Box<dyn Source>,
+    /// The instruments; the first is the one the scene follows.
+    pub tools: Vec<TrackedTool>,
+}
+
+/// A tracker's address, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// The simulated tracker.
+    Simulated,
+    /// An OpenIGTLink server, `HOST:PORT`.
+    OpenIgtLink(String),
+    /// A recording or a journal.
+    Replay(PathBuf),
+}
+
+impl Address {
+    /// Reads `sim://`, `igtl://HOST:PORT` or `replay://FILE`.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let (scheme, place) = text.split_once(':').unwrap_or((text, ""));
+        let place = place.trim_start_matches("//");
+        match scheme {
+            "sim" => Ok(Self::Simulated),
+            "igtl" if place.is_empty() => Err(Failure::WrongUse(anyhow::anyhow!(
+                "an OpenIGTLink tracker needs its address: igtl://127.0.0.1:18944"
+            ))),
+            "igtl" if place.contains(':') => Ok(Self::OpenIgtLink(place.to_owned())),
+            "igtl" => Ok(Self::OpenIgtLink(format!("{place}:18944"))),
+            "replay" if !place.is_empty() => Ok(Self::Replay(place.into())),
+            "ndi" => Err(Failure::WrongUse(anyhow::anyhow!(
+                "NDI trackers are not spoken to directly yet; run PlusServer beside it and give igtl://HOST:18944"
+            ))),
+            _ => Err(Failure::WrongUse(anyhow::anyhow!(
+                "{text:?} is no tracker; there are sim://, igtl://HOST:PORT and replay://FILE"
+            ))),
+        }
+    }
+}
+
+/// Opens the tracker.
+pub fn open(
+    address: &Address,
+    options: &NavigateArguments,
+    patient: &Patient,
+    clock: &Arc<dyn Clock>,
+) -> Result<Tracker, Failure> {
+    match address {
+        Address::Simulated => simulated(options, patient),
+        Address::OpenIgtLink(address) => {
+            let (names, tools) = names(options)?;
+            let settings = IgtlSourceSettings::new(address.clone(), names);
+            let source = IgtlSource::start(settings, clock.clone()).internal()?;
+            Ok(Tracker { source: Box::new(source), tools })
+        }
+        Address::Replay(path) => replayed(options, path),
+    }
+}
+
+fn simulated(options: &NavigateArguments, patient: &Patient) -> Result<Tracker, Failure> {
+    let scenario = patient.scenario.as_ref().ok_or_else(|| anyhow::anyhow!("no simulated patient")).internal()?;
+    let settings = SimulationSettings { seed: options.seed, ..SimulationSettings::default() };
+    let tracker = SimulatedTracker::new(
+        scenario.path.clone(),
+        scenario.patient_from_ct,
+        scenario.tracker_from_patient,
+        &scenario.tool_from_tip,
+        settings,
+    );
+    let tracker = tracker.ok_or_else(|| anyhow::anyhow!("the simulated pointer has no path")).internal()?;
+    let tools = vec![TrackedTool::instrument(SIMULATED_TOOL, scenario.tool_from_tip)];
+    Ok(Tracker { source: Box::new(tracker), tools })
+}
+
+fn replayed(options: &NavigateArguments, path: &Path) -> Result<Tracker, Failure> {
+    if path.is_dir() {
+        let source = JournalSource::open(path, ReadLimits::default()).bad_input()?;
+        let (_, tools) = names(options)?;
+        return Ok(Tracker { source: Box::new(source), tools });
+    }
+    let (names, tools) = names(options)?;
+    let recording = Recording::read(path, &names, &RecordingLimits::default()).bad_input()?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Ok(Tracker { source: Box::new(RecordedSource::new(name, recording)), tools })
+}
+
+/// The arrays by name: `NAME` or `NAME=FILE` with the calibration of the tip.
+fn names(options: &NavigateArguments) -> Result<(ToolNames, Vec<TrackedTool>), Failure> {
+    let parts: Vec<(&str, Option<&str>)> = options
+        .tool
+        .iter()
+        .map(|tool| tool.split_once('=').map_or((tool.as_str(), None), |t| (t.0, Some(t.1))))
+        .collect();
+    let numbered: Vec<(&str, ToolId)> = parts.iter().zip(1..).map(|(part, id)| (part.0, ToolId(id))).collect();
+    let what = "the names of --reference and --tool must differ and not be empty, at most eight instruments";
+    let names = ToolNames::new(Some(&options.reference), &numbered).ok_or_else(|| anyhow::anyhow!(what));
+    let names = names.map_err(Failure::WrongUse)?;
+    let tool = |(part, numbered): (&(&str, Option<&str>), &(&str, ToolId))| {
+        let tip = part.1.map_or_else(|| Ok(Transform::identity()), |file| calibration(Path::new(file)))?;
+        Ok(TrackedTool::instrument(numbered.1, tip))
+    };
+    let tools: Result<Vec<TrackedTool>, Failure> = parts.iter().zip(&numbered).map(tool).collect();
+    Ok((names, tools?))
+}
+
+/// `tool_from_tip`, 16 numbers row by row.
+fn calibration(path: &Path) -> Result<Transform<Tool, Tip>, Failure> {
+    let matrix = numbers::read_matrix(path).bad_input()?;
+    Transform::from_row_major(&matrix).map_err(|e| anyhow::anyhow!("{}: {e}", path.display())).bad_input()
+}
