@@ -16,7 +16,7 @@ pub struct TargetSettings {
     /// Smallest cosine between normal and approach that is kept. Default -0.1:
     /// six degrees beyond edge-on, for the tilt of the first guess.
     pub min_cosine: f64,
-    /// Cell of the look-up grid, mm. Default 2.0: half the memory of 1.5 and
+    /// Cell of the look-up grid, mm. Default 2.3: a quarter of the memory of 1.5 and
     /// as many poses found.
     pub cell_mm: f32,
     /// Reach of the look-up grid around the surface, mm. Default 24, the
@@ -26,7 +26,7 @@ pub struct TargetSettings {
 
 impl Default for TargetSettings {
     fn default() -> Self {
-        Self { approach: Some(Vector::new(0.0, 1.0, 0.0)), min_cosine: -0.1, cell_mm: 2.0, margin_mm: 24.0 }
+        Self { approach: Some(Vector::new(0.0, 1.0, 0.0)), min_cosine: -0.1, cell_mm: 2.3, margin_mm: 24.0 }
     }
 }
 
