@@ -11,7 +11,7 @@ pub struct MultiStart {
     /// Starts spread up to this distance from it, mm. Default 24: less than a
     /// lumbar vertebra, so that a first guess at the right level stays there.
     pub capture_mm: f64,
-    /// Points used from each start. Default 100.
+    /// Points used from each start. Default 80.
     pub subset: usize,
     /// Distinct poses kept for a closer look. Default 6.
     pub keep: usize,
@@ -31,7 +31,7 @@ impl Default for MultiStart {
             starts: 64,
             capture_deg: 24.0,
             capture_mm: 24.0,
-            subset: 100,
+            subset: 80,
             keep: 6,
             wide_starts: 1024,
             wide_deg: 46.0,

@@ -20,6 +20,9 @@ use crate::safety::{
 };
 use crate::track::{MAX_TOOLS, Missing, ToolList, TrackerPacket};
 
+/// Pictures are made every 10 ms at least: a gap of this is no jitter.
+const LONGEST_ABSENCE_NS: u64 = 100 * MILLISECOND_NS;
+
 /// What the loop is told once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LoopSettings {
@@ -82,6 +85,10 @@ pub struct NavigationLoop {
     last: TrackerPacket,
     last_check: Nanoseconds,
     outside: Alarms,
+    /// When the last picture was made.
+    pictured: Option<Nanoseconds>,
+    /// Until when the alarm that the computer falls behind holds.
+    behind_until: Nanoseconds,
 }
 
 impl NavigationLoop {
@@ -121,6 +128,8 @@ impl NavigationLoop {
             last: TrackerPacket::default(),
             last_check: Nanoseconds(0),
             outside: Alarms::default(),
+            pictured: None,
+            behind_until: Nanoseconds(0),
         }
     }
 
@@ -246,7 +255,9 @@ impl NavigationLoop {
     #[must_use]
     pub fn snapshot_for(&mut self, now: Nanoseconds, display_time: Nanoseconds) -> Snapshot {
         let reference = self.reference.judge(now);
-        let alarms = self.alarms(reference, now);
+        self.notice_absence(now);
+        let mut alarms = self.alarms(reference, now);
+        alarms.raise_if(Alarm::PacketsDropped, now < self.behind_until);
         let mut is_good = false;
         for (index, track) in self.tools.iter().flatten().enumerate() {
             let judged = self.judge(index, track, reference, now);
@@ -272,6 +283,15 @@ impl NavigationLoop {
             alarms,
             tools,
         }
+    }
+
+    /// A loop that was not run for a while says so when it comes back.
+    fn notice_absence(&mut self, now: Nanoseconds) {
+        let away_ns = self.pictured.map_or(0, |last| now.0.saturating_sub(last.0));
+        if away_ns > LONGEST_ABSENCE_NS {
+            self.behind_until = now + self.settings.stream.alarm_hold;
+        }
+        self.pictured = Some(now);
     }
 
     fn judge(&self, index: usize, track: &ToolTrack, reference: Judgement, now: Nanoseconds) -> Judgement {

@@ -1,7 +1,7 @@
 //! What the reader and the navigation thread do until they are stopped.
 //!
 //! No allocation, no lock, no log line and no loop without a bound in here;
-//! `tests/real_time.rs` counts allocations, and the only waiting is for work.
+//! `tests/live/steady.rs` counts allocations, and the only waiting is for work.
 
 use std::sync::atomic::Ordering;
 use std::thread::{self, Thread};

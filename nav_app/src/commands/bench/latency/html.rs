@@ -72,7 +72,8 @@ fn curve(page: &mut String, results: &Results) {
     let x = |i: usize| LEFT + i as f64 / (PERCENTILES.len() - 1) as f64 * (WIDTH - LEFT - RIGHT);
     for (i, percent) in PERCENTILES.iter().enumerate() {
         let y = HEIGHT - BOTTOM + 16.0;
-        let _infallible = writeln!(page, "<text x=\"{:.1}\" y=\"{y}\" text-anchor=\"middle\">{percent}</text>", x(i));
+        let anchor = if i + 1 == PERCENTILES.len() { "end" } else { "middle" };
+        let _infallible = writeln!(page, "<text x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{percent}</text>", x(i));
     }
     let sides = [
         ("whole way", &results.histograms.total, "var(--peer)"),
@@ -84,19 +85,20 @@ fn curve(page: &mut String, results: &Results) {
         let _infallible = writeln!(
             page,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
-             <text x=\"{}\" y=\"{}\" style=\"fill:{colour}\">{name}</text>",
+             <text x=\"{}\" y=\"{}\" text-anchor=\"end\" style=\"fill:{colour}\">{name}</text>",
             points.join(" "),
-            LEFT + 8.0,
-            TOP + 12.0 + 16.0 * number as f64
+            WIDTH - RIGHT,
+            // Low on the right, where no curve comes.
+            HEIGHT - BOTTOM - 24.0 + 16.0 * number as f64
         );
     }
     let y = up(results.floor.p999_ms);
     let _infallible = writeln!(
         page,
         "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"var(--soft)\" stroke-dasharray=\"4 3\"/>\
-         <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">timer floor p99.9</text>",
+         <text x=\"{}\" y=\"{:.1}\">timer floor p99.9</text>",
         WIDTH - RIGHT,
-        WIDTH - RIGHT,
+        LEFT + 8.0,
         y - 4.0
     );
     page.push_str("</svg></figure>\n");

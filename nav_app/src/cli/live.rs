@@ -1,0 +1,73 @@
+//! Options of the commands with a live or recorded session.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where a session is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum View {
+    /// In a window, where there is a display.
+    Desktop,
+    /// Nowhere: changes are told on standard error.
+    None,
+}
+
+/// Options of `navigate`.
+#[derive(Debug, Args)]
+pub struct NavigateArguments {
+    /// Folder written by `segment`, or a label map.
+    #[arg(long)]
+    pub case: PathBuf,
+    /// The CT that was segmented, for the slices.
+    #[arg(long)]
+    pub ct: Option<PathBuf>,
+    /// `sim://`, `igtl://HOST:PORT`, or `replay://` and a PLUS recording or the
+    /// folder of a journal.
+    #[arg(long, default_value = "sim://")]
+    pub tracker: String,
+    /// Points touched on the patient, `x y z` a line, mm; a simulated surgeon's
+    /// with sim://.
+    #[arg(long)]
+    pub points: Option<PathBuf>,
+    /// First guess of `patient_from_ct`, 16 numbers.
+    #[arg(long)]
+    pub initial: Option<PathBuf>,
+    /// Name of the patient reference in the tracker's messages or recording.
+    #[arg(long, default_value = "ReferenceToTracker")]
+    pub reference: String,
+    /// Name of an instrument there, with the file of its calibration
+    /// (`tool_from_tip`, 16 numbers); may be given up to eight times.
+    #[arg(long, value_name = "NAME[=FILE]", default_value = "StylusToTracker")]
+    pub tool: Vec<String>,
+    /// Where the session is shown.
+    #[arg(long, value_enum, default_value = "desktop")]
+    pub view: View,
+    /// Length of a session without a window, s; 0 goes on until it is ended.
+    #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]
+    pub seconds: f64,
+    /// Record the session into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub journal: Option<PathBuf>,
+    /// Seed of the simulated patient and tracker.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err(format!("{seconds} s is not within 0 to 1000000")) }
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// Folder of the journal.
+    pub journal: PathBuf,
+    /// Run the session again and compare every snapshot bit for bit.
+    #[arg(long)]
+    pub verify: bool,
+    /// The case of that session.
+    #[arg(long)]
+    pub case: Option<PathBuf>,
+}

@@ -1,0 +1,242 @@
+//! The command line as data.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+mod bench;
+mod live;
+
+pub use bench::{
+    Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
+    LatencyLoad, NetworkWorkerArguments,
+};
+pub use live::{NavigateArguments, ReplayArguments, View};
+
+use crate::commands::{LevelChoice, ModelsArguments};
+
+/// Real-time engine for spine surgery: CT in, tracked spine out.
+/// Research use only; not a medical device.
+#[derive(Debug, Parser)]
+#[command(name = "spinenav", version, propagate_version = true)]
+#[command(
+    after_help = "Start with:  spinenav demo\n\nExit status: 0 done, 2 wrong use, 3 bad input, 4 result refused, 1 a bug of ours."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print one JSON object on standard output; logs go to standard error.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole job on the CT that ships: segment, register, navigate, show.
+    #[command(after_help = "Examples:\n  spinenav demo\n  spinenav demo --headless --out pictures --json")]
+    Demo(DemoArguments),
+    /// Segment a CT into named vertebrae with a confidence each.
+    #[command(
+        after_help = "Examples:\n  spinenav segment patient.nii.gz --out case\n  spinenav segment dicom_folder --out case --json"
+    )]
+    Segment(SegmentArguments),
+    /// Register points touched on the patient to a bone surface.
+    #[command(
+        after_help = "Examples:\n  spinenav register --target case/L3.stl --points touched.txt\n  spinenav register --target case/labels.nii.gz --points touched.txt --initial guess.txt --json\n  spinenav register --target case/labels.nii.gz --points touched.txt --method whole-spine --residuals bone.ply\n  spinenav register --target before.nii.gz --other during.nii.gz\n  spinenav register --landmarks pairs.txt"
+    )]
+    Register(RegisterArguments),
+    /// Register simulated patients many times before the operation: how wrong
+    /// it gets, what the verdicts are worth, where to touch more bone.
+    #[command(
+        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse plan.json --case case --report rehearsal.html\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15 }\nWithout levels, the lowest three that lie whole in the scan are laid open."
+    )]
+    Rehearse(RehearseArguments),
+    /// Guide an instrument on a segmented case: register, follow the tracker,
+    /// show, record.
+    #[command(
+        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json"
+    )]
+    Navigate(NavigateArguments),
+    /// Read a recorded session again; with --verify run it again and compare
+    /// every snapshot bit for bit.
+    #[command(
+        after_help = "Examples:\n  spinenav replay session\n  spinenav replay session --verify --case case --json"
+    )]
+    Replay(ReplayArguments),
+    /// Write a segmented case for other programs.
+    #[command(
+        after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
+    )]
+    Export(ExportArguments),
+    /// The networks at hand, and those of nnU-Net v2 made usable.
+    #[command(after_help = "Example:\n  spinenav models import nnUNetTrainer__nnUNetPlans__3d_fullres --out my-models")]
+    Models(ModelsArguments),
+    /// Measure speed and memory on this machine.
+    #[command(
+        after_help = "Examples:\n  spinenav bench segment --networks compact --report bench.html\n  spinenav bench register --report register.html"
+    )]
+    Bench(BenchArguments),
+    /// Say what this machine offers and what SpineNav will use.
+    #[command(after_help = "Example:\n  spinenav doctor")]
+    Doctor,
+}
+
+/// Where networks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeviceChoice {
+    /// The GPU if there is one, else the processor.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Render pictures instead of opening a window.
+    #[arg(long)]
+    pub headless: bool,
+    /// Folder for pictures, labels and surfaces.
+    #[arg(long, default_value = "spinenav-demo")]
+    pub out: PathBuf,
+    /// Segment with this model: the name of one that ships, or a .safetensors file.
+    #[arg(long, default_value = "compact-spine")]
+    pub model: String,
+    /// Where the network runs.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Seed of the simulated surgeon and tracker.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Options of `segment`.
+#[derive(Debug, Args)]
+pub struct SegmentArguments {
+    /// NIfTI file, DICOM folder or DICOM file.
+    pub ct: PathBuf,
+    /// Folder for labels.nii.gz, confidence.json and one STL a vertebra.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// `compact-spine`, `threshold`, or a .safetensors file with its card beside it.
+    #[arg(long, default_value = "compact-spine")]
+    pub model: String,
+    /// Where the network runs.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Reference labels (VerSe numbers) to compare with.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+    /// Name one vertebra, all others are counted from it: `3=L2` (third from
+    /// the head), `L1=L2` (what was named L1), `10,-120,350=L2` (nearest body
+    /// centre, LPS mm).
+    #[arg(long, value_name = "VERTEBRA=LEVEL", allow_hyphen_values = true)]
+    pub set_level: Option<LevelChoice>,
+}
+
+/// How touched points find their place on the bone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SurfaceMethod {
+    /// One rigid bone, near the first guess (45 degrees, 25 mm).
+    Surface,
+    /// One rigid bone, at whatever level of the spine.
+    WholeSpine,
+    /// Every vertebra by itself, held by its neighbours; needs a label map.
+    Articulated,
+    /// A few new points after the reference was bumped; --initial is the pose before.
+    AfterBump,
+}
+
+/// Options of `register`.
+#[derive(Debug, Args)]
+pub struct RegisterArguments {
+    /// Bone: an STL in CT coordinates (LPS mm) or a label map (.nii, .nii.gz).
+    #[arg(long)]
+    pub target: Option<PathBuf>,
+    /// Points touched on the patient, `x y z` a line, mm in the patient reference.
+    #[arg(long)]
+    pub points: Option<PathBuf>,
+    /// The bone in another CT, as --target: its place instead of the patient's.
+    #[arg(long)]
+    pub other: Option<PathBuf>,
+    /// Landmark pairs, `x y z  x y z` a line: patient, then CT; alone, or beside --points.
+    #[arg(long)]
+    pub landmarks: Option<PathBuf>,
+    /// The landmarks were touched in another order than they were marked.
+    #[arg(long, requires = "landmarks", conflicts_with = "points")]
+    pub unordered: bool,
+    /// How the points find their place.
+    #[arg(long, value_enum, default_value = "surface")]
+    pub method: SurfaceMethod,
+    /// First guess of patient_from_ct: 16 numbers, row by row.
+    #[arg(long)]
+    pub initial: Option<PathBuf>,
+    /// Landmark pairs that take no part and must agree.
+    #[arg(long)]
+    pub check: Option<PathBuf>,
+    /// How exactly those can be touched, mm.
+    #[arg(long, default_value_t = 1.0)]
+    pub touch_mm: f64,
+    /// Write the bone as a .ply coloured by the points' distance from it (1 mm: red above, blue below).
+    #[arg(long, value_name = "FILE.ply")]
+    pub residuals: Option<PathBuf>,
+    /// True patient_from_ct, to report the true error.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+}
+
+/// Files other programs open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One binary STL a vertebra, LPS mm.
+    Stl,
+    /// The label map as .nii.gz.
+    Nifti,
+}
+
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArguments {
+    /// JSON file that says what is rehearsed; without it everything is as below.
+    pub script: Option<PathBuf>,
+    /// A folder written by `segment`, or a label map; without it the CT that ships.
+    #[arg(long)]
+    pub case: Option<PathBuf>,
+    /// Write one HTML file with plots.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// A folder written by `segment`, or a label map.
+    pub case: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Folder to write into.
+    #[arg(long, default_value = ".")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}
