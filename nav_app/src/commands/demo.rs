@@ -7,17 +7,16 @@ use std::time::{Duration, Instant};
 use engine::case::Case;
 use engine::clock::SystemClock;
 use engine::io::{self, Limits};
-use engine::register::{self, Registration, Settings, Target, TargetSettings, simulate};
+use engine::register::{self, Registration, simulate};
 use engine::rehearsal::Scenario;
-use engine::rt::{Guidance, LiveSession, SessionSummary, Snapshot, TrackedTool, TrackerErrors};
+use engine::rt::{Guidance, LiveSession, SessionSummary, Snapshot, TrackerErrors};
 use engine::safety::ToolLimits;
 use engine::segment::Progress;
 use engine::segment::metrics::{Comparison, compare};
-use engine::track::{SIMULATED_TOOL, SimulatedTracker, SimulationSettings};
 use engine::volume::LabelMap;
 use serde_json::json;
 
-use super::live::Running;
+use super::live::{Running, register_case, simulated_tracker};
 use super::register::{predicted_tre_mm, registration_json, registration_text};
 use super::segment::{segment_ct, vertebrae_json, vertebrae_table, write_case};
 use crate::assets;
@@ -48,7 +47,7 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
     let scenario = scenario.ok_or_else(|| anyhow::anyhow!("the segmentation holds no whole vertebra")).internal()?;
     let reference = register_reference(&case, &bone, options.seed)?;
     write_scenario(&scenario, &options.out)?;
-    let registration = register_case(&case, &scenario)?;
+    let registration = register_case(&case.surface_points(), &scenario.points, &scenario.first_guess).internal()?;
     let true_tre_mm =
         simulate::true_tre_mm(&registration.patient_from_ct(), &scenario.patient_from_ct, &scenario.targets);
 
@@ -120,12 +119,6 @@ fn write_scenario(scenario: &Scenario, folder: &Path) -> Result<(), Failure> {
     files.iter().try_for_each(|(name, text)| std::fs::write(folder.join(name), text)).internal()
 }
 
-fn register_case(case: &Case, scenario: &Scenario) -> Result<Registration, Failure> {
-    let (cloud, levels) = case.surface_points();
-    let target = Target::new(&cloud, Some(&levels), &TargetSettings::default()).internal()?;
-    register::surface(&target, &scenario.points, &scenario.first_guess, &Settings::default()).internal()
-}
-
 /// How a registration went, for machines and people.
 struct Registered {
     json: serde_json::Value,
@@ -137,7 +130,7 @@ struct Registered {
 fn register_reference(case: &Case, bone: &LabelMap, seed: u64) -> Result<Registered, Failure> {
     let scenario = Scenario::new(bone, seed);
     let scenario = scenario.ok_or_else(|| anyhow::anyhow!("the labels that ship hold no whole vertebra")).internal()?;
-    let registration = register_case(case, &scenario)?;
+    let registration = register_case(&case.surface_points(), &scenario.points, &scenario.first_guess).internal()?;
     let tre_mm = simulate::true_tre_mm(&registration.patient_from_ct(), &scenario.patient_from_ct, &scenario.targets);
     Ok(Registered {
         json: registration_json(&registration, &scenario.targets, Some(tre_mm)),
@@ -151,16 +144,7 @@ fn start_live(
     registration: &Registration,
     seed: u64,
 ) -> Result<LiveSession, Failure> {
-    let settings = SimulationSettings { seed, ..SimulationSettings::default() };
-    let tracker = SimulatedTracker::new(
-        scenario.path.clone(),
-        scenario.patient_from_ct,
-        scenario.tracker_from_patient,
-        &scenario.tool_from_tip,
-        settings,
-    );
-    let tracker = tracker.ok_or_else(|| anyhow::anyhow!("the simulated pointer has no path")).internal()?;
-    let pointer = TrackedTool::instrument(SIMULATED_TOOL, scenario.tool_from_tip);
+    let (tracker, pointer) = simulated_tracker(scenario, seed)?;
     let guidance = Guidance::new(case, registration, &[pointer], TrackerErrors::default());
     let clock = Arc::new(SystemClock::default());
     LiveSession::start(Box::new(tracker), Arc::new(guidance), ToolLimits::default(), clock).internal()

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use engine::case::Case;
 use engine::io::{self, Limits};
-use engine::register::{self, Registration, Settings, Target, TargetSettings, simulate};
+use engine::register::{Registration, simulate};
 use engine::rehearsal::Scenario;
 use engine::volume::Volume;
 use geom::{Ct, Point};
 use serde_json::Value;
 
+use super::super::live::register_case;
 use super::super::register::{centred_guess, read_points, read_transform, registration_json, registration_text};
 use super::tracker::Address;
 use crate::cli::NavigateArguments;
@@ -30,12 +31,12 @@ impl Patient {
     /// where the tracker is simulated.
     pub fn new(address: &Address, options: &NavigateArguments, case: &Case) -> Result<Self, Failure> {
         let scenario = if *address == Address::Simulated { Some(scenario(case, options.seed)?) } else { None };
+        let bone = case.surface_points();
         let (points, initial) = match (&options.points, &scenario) {
             (Some(points), _) => {
                 let points = read_points(points)?;
-                let (cloud, _) = case.surface_points();
                 let initial = options.initial.as_deref().map(read_transform).transpose()?;
-                let initial = initial.unwrap_or_else(|| centred_guess(&cloud, &points));
+                let initial = initial.unwrap_or_else(|| centred_guess(&bone.0, &points));
                 (points, initial)
             }
             (None, Some(scenario)) => (scenario.points.clone(), scenario.first_guess),
@@ -44,9 +45,7 @@ impl Patient {
                 return Err(Failure::WrongUse(anyhow::anyhow!(what)));
             }
         };
-        let (cloud, levels) = case.surface_points();
-        let target = Target::new(&cloud, Some(&levels), &TargetSettings::default()).bad_input()?;
-        let registration = register::surface(&target, &points, &initial, &Settings::default()).bad_input()?;
+        let registration = register_case(&bone, &points, &initial).bad_input()?;
         let centres = || case.vertebrae.iter().map(|v| v.body_centre).collect();
         let targets = scenario.as_ref().map_or_else(centres, |s| s.targets.clone());
         let truth = scenario.as_ref().filter(|_| options.points.is_none()).map(|s| s.patient_from_ct);

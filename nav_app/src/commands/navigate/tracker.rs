@@ -9,9 +9,10 @@ use engine::journal::{JournalSource, ReadLimits};
 use engine::rt::TrackedTool;
 use engine::track::openigtlink::{IgtlSource, IgtlSourceSettings};
 use engine::track::recording::{RecordedSource, Recording, RecordingLimits};
-use engine::track::{SIMULATED_TOOL, SimulatedTracker, SimulationSettings, Source, ToolId, ToolNames};
+use engine::track::{Source, ToolId, ToolNames};
 use geom::{Tip, Tool, Transform};
 
+use super::super::live::simulated_tracker;
 use super::patient::Patient;
 use crate::cli::NavigateArguments;
 use crate::failure::{Blame, Failure};
@@ -79,17 +80,8 @@ pub fn open(
 
 fn simulated(options: &NavigateArguments, patient: &Patient) -> Result<Tracker, Failure> {
     let scenario = patient.scenario.as_ref().ok_or_else(|| anyhow::anyhow!("no simulated patient")).internal()?;
-    let settings = SimulationSettings { seed: options.seed, ..SimulationSettings::default() };
-    let tracker = SimulatedTracker::new(
-        scenario.path.clone(),
-        scenario.patient_from_ct,
-        scenario.tracker_from_patient,
-        &scenario.tool_from_tip,
-        settings,
-    );
-    let tracker = tracker.ok_or_else(|| anyhow::anyhow!("the simulated pointer has no path")).internal()?;
-    let tools = vec![TrackedTool::instrument(SIMULATED_TOOL, scenario.tool_from_tip)];
-    Ok(Tracker { source: Box::new(tracker), tools })
+    let (tracker, pointer) = simulated_tracker(scenario, options.seed)?;
+    Ok(Tracker { source: Box::new(tracker), tools: vec![pointer] })
 }
 
 fn replayed(options: &NavigateArguments, path: &Path) -> Result<Tracker, Failure> {
