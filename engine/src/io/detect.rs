@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::io::error::{Problem, ReadError};
-use crate::io::nifti;
+use crate::io::{metaimage, nifti, nrrd};
 
 /// Formats of a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub(super) enum Format {
     Dicom,
     /// NIfTI, perhaps compressed.
     Nifti,
+    /// NRRD, its voxels in it or beside it.
+    Nrrd,
+    /// MetaImage, its voxels in it or beside it.
+    MetaImage,
 }
 
 /// Looks at the first bytes of `path`.
@@ -34,6 +38,10 @@ pub(super) fn format(path: &Path) -> Result<Format, ReadError> {
         Ok(Format::Dicom)
     } else if start.starts_with(&[0x1f, 0x8b]) || nifti::looks_like_nifti(&start) {
         Ok(Format::Nifti)
+    } else if nrrd::looks_like_nrrd(&start) {
+        Ok(Format::Nrrd)
+    } else if metaimage::looks_like_metaimage(&start) {
+        Ok(Format::MetaImage)
     } else {
         Err(ReadError::new(path, unknown(&start)))
     }

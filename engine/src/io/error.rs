@@ -45,13 +45,17 @@ pub enum Problem {
     #[error("the file is empty (0 bytes); copy it again from its source")]
     Empty,
     /// Text where an image was expected.
-    #[error("this is a text file (it begins with \"{start}\"), not an image; give a DICOM folder, a .nii or a .nii.gz")]
+    #[error(
+        "this is a text file (it begins with \"{start}\"), not an image; give a DICOM folder, or a .nii, .nii.gz, .nrrd, .mha or .mhd file"
+    )]
     Text {
         /// Its first characters.
         start: String,
     },
     /// No format known here.
-    #[error("this is no image known here (it begins with the bytes {start}); give a DICOM folder, a .nii or a .nii.gz")]
+    #[error(
+        "this is no image known here (it begins with the bytes {start}); give a DICOM folder, or a .nii, .nii.gz, .nrrd, .mha or .mhd file"
+    )]
     UnknownFormat {
         /// Its first bytes in hexadecimal.
         start: String,
@@ -93,6 +97,14 @@ pub enum Problem {
     /// A NIfTI header field that cannot be used.
     #[error("the NIfTI header cannot be used: {0}")]
     NiftiHeader(String),
+    /// The text header of another format that cannot be used.
+    #[error("the {format} header cannot be used: {reason}")]
+    Header {
+        /// NRRD or MetaImage.
+        format: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A voxel count that is zero or overflows.
     #[error("the size {size:?} is not that of a volume; export the whole series as one 3-D image")]
     Size {
@@ -137,8 +149,8 @@ pub enum Problem {
         /// Its value.
         value: f64,
     },
-    /// Labels in a format other than NIfTI.
-    #[error("labels are read from .nii or .nii.gz only; convert the DICOM segmentation to NIfTI")]
+    /// Labels in DICOM.
+    #[error("labels are read from NIfTI, NRRD or MetaImage; convert the DICOM segmentation to one of these")]
     LabelsNotNifti,
     /// A DICOM file could not be parsed or decoded.
     #[error("the DICOM file cannot be {doing}: {reason}")]

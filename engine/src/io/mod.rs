@@ -12,9 +12,12 @@ pub mod dicom;
 mod error;
 mod hounsfield;
 mod limits;
+pub mod metaimage;
 pub mod nifti;
+pub mod nrrd;
 pub mod numbers;
 pub mod ply;
+mod raster;
 pub mod stl;
 mod warning;
 
@@ -27,7 +30,7 @@ pub use warning::{Loaded, THICK_MM, Warning};
 use crate::volume::{LabelMap, Volume};
 use detect::Format;
 
-/// The CT at `path`: a DICOM folder, a `.nii` or a `.nii.gz`, told apart by
+/// The CT at `path`: a DICOM folder, NIfTI, NRRD or MetaImage, told apart by
 /// content. Values are HU, positions LPS millimetres.
 ///
 /// # Errors
@@ -39,16 +42,25 @@ pub fn read_ct(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError
         Format::Folder => dicom::read_folder(path, None, limits),
         Format::Dicom => dicom::read_files(&[path.to_owned()], None, limits),
         Format::Nifti => nifti::read_volume(path, limits),
+        Format::Nrrd => nrrd::read_volume(path, limits),
+        Format::MetaImage => metaimage::read_volume(path, limits),
     }
 }
 
-/// The label map at `path` (`.nii` or `.nii.gz`), whole numbers 0-255.
+/// The label map at `path` (NIfTI, NRRD or MetaImage), whole numbers 0-255.
 ///
 /// # Errors
 /// [`ReadError`] as [`read_ct`]; DICOM segmentations are not read.
 pub fn read_labels(path: &Path, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
     match detect::format(path)? {
         Format::Nifti => nifti::read_labels(path, limits),
+        Format::Nrrd => nrrd::read_labels(path, limits),
+        Format::MetaImage => metaimage::read_labels(path, limits),
         Format::Folder | Format::Dicom => Err(ReadError::new(path, Problem::LabelsNotNifti)),
     }
+}
+
+/// Writes `bytes` as a file that appears whole or not at all.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    atomic::write(path, |file| file.write_all(bytes))
 }

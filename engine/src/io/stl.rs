@@ -32,7 +32,7 @@ pub fn write(path: &Path, mesh: &Mesh) -> Result<(), WriteError> {
     atomic::write(path, |file| file.write_all(&bytes))
 }
 
-fn encode(mesh: &Mesh) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(mesh: &Mesh) -> Result<Vec<u8>, String> {
     let count = u32::try_from(mesh.triangles.len()).map_err(|_| "more than 2^32 triangles".to_owned())?;
     let mut out = Vec::with_capacity(HEADER + TRIANGLE * mesh.triangles.len());
     // Must not begin with "solid", which means ASCII.

@@ -24,7 +24,7 @@ pub enum Warning {
         /// Spacing along x, y, z, mm.
         spacing_mm: [f64; 3],
     },
-    /// The NIfTI file says nothing about orientation: taken as right-anterior-
+    /// The file says nothing about orientation: taken as right-anterior-
     /// superior axes. Left and right may be swapped.
     NoOrientation,
     /// sform and qform place a corner differently; the sform was used.
@@ -103,7 +103,7 @@ impl fmt::Display for Warning {
                 "voxels of {x:.2}x{y:.2}x{z:.2} mm are larger than {THICK_MM} mm along an axis; surfaces will be coarse, use a thinner reconstruction if there is one"
             ),
             Self::NoOrientation => f.write_str(
-                "the NIfTI file gives no orientation (sform and qform codes are 0); axes are taken as right-anterior-superior, so check left and right",
+                "the file gives no orientation (NIfTI: sform and qform codes are 0; NRRD: no space); axes are taken as right-anterior-superior, so check left and right",
             ),
             Self::FormsDisagree { distance_mm } => write!(
                 f,

@@ -12,7 +12,7 @@
 //! (`.hdr` and `.img`) and NIfTI-2 are refused with advice.
 
 mod header;
-mod voxels;
+pub(in crate::io) mod voxels;
 mod write;
 
 use std::path::Path;

@@ -21,7 +21,7 @@ const LIKELY_INFLATION: u64 = 64;
 
 /// Number type of a voxel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::io) enum Kind {
     U8,
     I8,
     U16,
@@ -35,7 +35,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const fn bytes(self) -> usize {
+    pub(in crate::io) const fn bytes(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
@@ -47,7 +47,7 @@ impl Kind {
 
 /// How the bytes of a voxel become its value.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Element {
+pub(in crate::io) struct Element {
     pub kind: Kind,
     pub is_big_endian: bool,
     pub slope: f64,
@@ -83,13 +83,13 @@ impl Element {
         }
     }
 
-    pub(super) fn append_f32(self, bytes: &[u8], out: &mut Vec<f32>) {
+    pub(in crate::io) fn append_f32(self, bytes: &[u8], out: &mut Vec<f32>) {
         out.reserve(bytes.len() / self.kind.bytes());
         self.for_each(bytes, |v| out.push(v as f32));
     }
 
     /// Appends labels; the first voxel that is none is returned with its index.
-    pub(super) fn append_u8(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), (usize, f64)> {
+    pub(in crate::io) fn append_u8(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), (usize, f64)> {
         if self.kind == Kind::U8 && self.slope == 1.0 && self.inter == 0.0 {
             out.extend_from_slice(bytes);
             return Ok(());
@@ -198,7 +198,13 @@ impl Source {
 }
 
 /// Fills `part`; a stream that ends or breaks is reported with its place.
-fn read_exactly(path: &Path, reader: &mut dyn Read, part: &mut [u8], at: u64, declared: u64) -> Result<(), ReadError> {
+pub(in crate::io) fn read_exactly(
+    path: &Path,
+    reader: &mut dyn Read,
+    part: &mut [u8],
+    at: u64,
+    declared: u64,
+) -> Result<(), ReadError> {
     let mut filled = 0;
     while let Some(rest) = part.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         let problem = match reader.read(rest) {

@@ -1,0 +1,88 @@
+//! `measure`: alignment of the spine from a case or a label map.
+
+mod picture;
+mod table;
+
+use engine::io::{self, Limits};
+use engine::measure::numbering::{Numbering, to_verse};
+use engine::measure::projection::View;
+use engine::measure::{Corrections, FEMUR_LEFT, FEMUR_RIGHT, Posture, measure};
+use engine::volume::LabelMap;
+use serde_json::json;
+
+use crate::cli::{MeasureArguments, NumberingChoice, PostureChoice};
+use crate::failure::{Blame, Failure};
+use crate::report::Output;
+
+/// Runs the command.
+pub fn run(options: &MeasureArguments) -> Result<Output, Failure> {
+    let mut labels = super::read_case_labels(&options.case, "measure")?;
+    let numbering = match options.numbering {
+        NumberingChoice::Verse => Numbering::Verse,
+        NumberingChoice::Totalsegmentator => Numbering::TotalSegmentator,
+    };
+    to_verse(&mut labels, numbering);
+    if let Some(path) = &options.femora {
+        let other = io::read_labels(path, &Limits::default()).bad_input()?.value;
+        add_femora(&mut labels, &other).bad_input()?;
+    }
+    let corrections = match &options.landmarks {
+        Some(path) => Corrections::read(path).bad_input()?,
+        None => Corrections::default(),
+    };
+    let posture = match options.posture {
+        PostureChoice::Supine => Posture::Supine,
+        PostureChoice::Standing => Posture::Standing,
+    };
+    let (spine, report) = measure(&mut labels, &corrections, posture).bad_input()?;
+    if spine.vertebrae.is_empty() {
+        let path = options.case.display();
+        return Err(Failure::BadInput(anyhow::anyhow!(
+            "{path} holds no vertebra with a body; give a label map with VerSe numbers (or --numbering totalsegmentator)"
+        )));
+    }
+    let mut json = report.to_json();
+    let mut text = table::table(&report);
+    if let Some(folder) = &options.out {
+        std::fs::create_dir_all(folder).bad_input()?;
+        let mut files = Vec::new();
+        for (view, name) in [(View::Sagittal, "sagittal.svg"), (View::Coronal, "coronal.svg")] {
+            let file = folder.join(name);
+            std::fs::write(&file, picture::svg(&labels, &spine, &report, view)?).internal()?;
+            files.push(file.display().to_string());
+        }
+        let file = folder.join("measures.json");
+        files.push(file.display().to_string());
+        json["files"] = json!(files);
+        std::fs::write(&file, format!("{json:#}\n")).internal()?;
+        text = format!("{text}\nWritten: {}", files.join(", "));
+    } else {
+        json["files"] = json!([]);
+    }
+    Ok(Output { json, text, is_refused: false })
+}
+
+/// Takes the femora of another label map of the same scan: 75 left and 76
+/// right, or 2 for both as `segment` writes them into other_bones.nii.gz.
+fn add_femora(labels: &mut LabelMap, other: &LabelMap) -> anyhow::Result<()> {
+    if labels.grid != other.grid {
+        anyhow::bail!("the femora's map has {}, the spine's {}; they must be of one scan", other.grid, labels.grid);
+    }
+    let has_sides = other.labels.iter().any(|l| [FEMUR_LEFT, FEMUR_RIGHT].contains(l));
+    let [nx, ny, _] = other.grid.size();
+    let left_mm = |i: usize| {
+        let voxel = [(i % nx) as f64, (i / nx % ny) as f64, (i / (nx * ny)) as f64];
+        other.grid.to_ct(voxel.into()).to_array()[0]
+    };
+    let spine: Vec<f64> = (0..labels.labels.len()).step_by(7).filter(|i| labels.labels[*i] != 0).map(left_mm).collect();
+    let middle = spine.iter().sum::<f64>() / spine.len().max(1) as f64;
+    for (i, (label, femur)) in labels.labels.iter_mut().zip(&other.labels).enumerate().filter(|(_, (l, _))| **l == 0) {
+        *label = match *femur {
+            FEMUR_LEFT | FEMUR_RIGHT => *femur,
+            2 if !has_sides && left_mm(i) > middle => FEMUR_LEFT,
+            2 if !has_sides => FEMUR_RIGHT,
+            _ => continue,
+        };
+    }
+    Ok(())
+}
