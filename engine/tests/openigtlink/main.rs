@@ -6,6 +6,7 @@ mod content;
 mod framing;
 mod fuzz;
 mod golden;
+mod hostile;
 mod live;
 mod recording;
 mod round_trip;

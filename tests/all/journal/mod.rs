@@ -1,6 +1,7 @@
 //! The journal from outside: killed writers and forged files.
 
 mod crash;
+mod forged;
 mod fuzz;
 
 use std::fs;

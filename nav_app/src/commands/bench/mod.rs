@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`segment`] | the networks |
 //! | [`register`] | surface registration |
+//! | [`calibrate`] | calibrations |
 //! | [`latency`] | a pose's way from tracker to viewer |
 //!
 //! [`machine`] says on what.
 
+mod calibrate;
 mod latency;
 mod machine;
 mod register;
@@ -25,8 +27,10 @@ pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
     match what {
         Bench::Segment(options) => segment::run(options, quiet),
         Bench::Register(options) => register::run(options, quiet),
+        Bench::Calibrate(options) => calibrate::run(options, quiet),
         Bench::Latency(options) => latency::run(options, quiet),
         Bench::NetworkWorker(options) => segment::worker(options),
+        Bench::LatencyRelay(options) => latency::run_relay(options),
     }
 }
 

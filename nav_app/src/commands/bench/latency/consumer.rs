@@ -14,14 +14,25 @@ use engine::latency::{PacketTimes, StageHistograms};
 use engine::rt::{Reader, Snapshot, raise_this_thread};
 use geom::Nanoseconds;
 
+use super::observers::ByTurn;
+
 /// Packets whose times may wait for their pick-up.
 const WAITING: usize = 4096;
 
 type Feed = (Reader<Snapshot>, Arc<SystemClock>);
 
+/// What the consumer counted.
+#[derive(Default)]
+pub struct Consumed {
+    /// The way of each packet.
+    pub histograms: StageHistograms,
+    /// The engine's share by who looked on.
+    pub by_turn: ByTurn,
+}
+
 /// The consumer's thread.
 pub struct Consumer {
-    thread: JoinHandle<StageHistograms>,
+    thread: JoinHandle<Consumed>,
     feed: mpsc::SyncSender<Feed>,
     times: Mutex<Option<rtrb::Producer<PacketTimes>>>,
     is_stopping: Arc<AtomicBool>,
@@ -35,7 +46,7 @@ impl Consumer {
         let is_stopping = Arc::new(AtomicBool::new(false));
         let stopping = is_stopping.clone();
         let thread = thread::Builder::new().name("bench-consumer".into()).spawn(move || {
-            let Ok((reader, clock)) = feeds.recv() else { return StageHistograms::default() };
+            let Ok((reader, clock)) = feeds.recv() else { return Consumed::default() };
             let _ = raise_this_thread();
             consume(&reader, clock.as_ref(), arriving, &stopping)
         })?;
@@ -59,7 +70,7 @@ impl Consumer {
     }
 
     /// Ends and gives the histograms.
-    pub fn stop(self) -> Result<StageHistograms> {
+    pub fn stop(self) -> Result<Consumed> {
         self.is_stopping.store(true, Ordering::Release);
         self.thread.thread().unpark();
         self.thread.join().map_err(|_| anyhow!("the consumer died"))
@@ -71,8 +82,8 @@ fn consume(
     clock: &SystemClock,
     mut arriving: rtrb::Consumer<PacketTimes>,
     is_stopping: &AtomicBool,
-) -> StageHistograms {
-    let mut histograms = StageHistograms::default();
+) -> Consumed {
+    let mut consumed = Consumed::default();
     let mut picks: VecDeque<(u64, Nanoseconds)> = VecDeque::with_capacity(WAITING);
     let mut last = 0;
     while !is_stopping.load(Ordering::Acquire) {
@@ -88,10 +99,11 @@ fn consume(
                 picks.pop_front();
             }
             let Some((_, picked_up)) = picks.front().copied() else { break };
-            histograms.record(&PacketTimes { picked_up, ..times });
+            consumed.histograms.record(&PacketTimes { picked_up, ..times });
+            consumed.by_turn.record(times.published, times.engine());
             let _ = arriving.pop();
         }
         thread::park_timeout(Duration::from_millis(10));
     }
-    histograms
+    consumed
 }

@@ -90,16 +90,13 @@ fn counted(run: &mut dyn FnMut()) {
 impl EngineSide {
     /// Starts the session; it connects to the sender by itself.
     pub fn start(sender: &Sender, tools: usize, consumer: &Consumer, clock: Arc<SystemClock>) -> Result<Self> {
-        let names: Vec<(String, ToolId)> =
-            (1..=tools).map(|tool| (name(tool), ToolId(u16::try_from(tool).unwrap_or(u16::MAX)))).collect();
-        let pairs: Vec<(&str, ToolId)> = names.iter().map(|(name, id)| (name.as_str(), *id)).collect();
-        let table = ToolNames::new(Some(&name(0)), &pairs).context("the tools' names do not make a table")?;
+        let (table, tracked) = names(tools)?;
         let mut settings = IgtlSourceSettings::new(sender.address().to_string(), table);
         settings.client.wait = std::time::Duration::from_millis(20);
         let source = IgtlSource::start(settings, clock.clone()).context("cannot start the connection")?;
         let reader_allocations = Arc::new(AtomicU64::new(0));
         let counted_source = Counted { source, has_begun: false, allocations: reader_allocations.clone() };
-        let guidance = Arc::new(guidance(&pairs)?);
+        let guidance = Arc::new(guidance(&tracked)?);
         let settings = LiveSettings {
             real_time: true,
             observers: vec![Box::new(TimesToConsumer(consumer.times()?))],
@@ -124,8 +121,18 @@ impl EngineSide {
     }
 }
 
+/// The names on the wire of a reference and `tools` instruments, and the
+/// instruments' numbers.
+pub fn names(tools: usize) -> Result<(ToolNames, Vec<ToolId>)> {
+    let number = |tool: usize| ToolId(u16::try_from(tool).unwrap_or(u16::MAX));
+    let names: Vec<(String, ToolId)> = (1..=tools).map(|tool| (name(tool), number(tool))).collect();
+    let pairs: Vec<(&str, ToolId)> = names.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+    let table = ToolNames::new(Some(&name(0)), &pairs).context("the tools' names do not make a table")?;
+    Ok((table, names.into_iter().map(|(_, id)| id).collect()))
+}
+
 /// A phantom spine of five vertebrae, registered without error.
-fn guidance(tools: &[(&str, ToolId)]) -> Result<Guidance> {
+pub fn guidance(tools: &[ToolId]) -> Result<Guidance> {
     let grid = Grid::axis_aligned([1, 1, 1], [1.0; 3], Point::new(0.0, 0.0, 0.0)).context("no grid")?;
     let vertebra = |(i, mesh): (usize, _)| -> Option<Vertebra> {
         Some(Vertebra {
@@ -136,6 +143,7 @@ fn guidance(tools: &[(&str, ToolId)]) -> Result<Guidance> {
             doubts: Vec::new(),
             body_centre: Point::new(0.0, -22.0, i as f64 * phantom::LEVEL_PITCH_MM),
             mesh,
+            surface_error_mm: Vec::new(),
         })
     };
     let case = Case {
@@ -147,6 +155,6 @@ fn guidance(tools: &[(&str, ToolId)]) -> Result<Guidance> {
     let ct = [[0., 0., 0.], [60., 0., 0.], [0., 60., 0.], [0., 0., 60.], [40., 40., 0.]].map(Point::<Ct>::from);
     let patient = ct.map(|p| Point::<Patient>::from(p.to_array()));
     let registration = landmarks(&patient, &ct, &LandmarkSettings::default())?;
-    let tracked: Vec<_> = tools.iter().map(|(_, id)| TrackedTool::instrument(*id, Transform::identity())).collect();
+    let tracked: Vec<_> = tools.iter().map(|id| TrackedTool::instrument(*id, Transform::identity())).collect();
     Ok(Guidance::new(&case, &registration, &tracked, TrackerErrors::default()))
 }

@@ -18,10 +18,19 @@ pub struct Floor(JoinHandle<LatencyHistogram>);
 impl Floor {
     /// Starts; ends by itself when `is_over`.
     pub fn start(hz: f64, clock: Arc<SystemClock>, is_over: &Arc<AtomicBool>) -> Result<Self> {
+        Self::go_on(LatencyHistogram::default(), hz, clock, is_over)
+    }
+
+    /// Goes on counting into `lateness`.
+    pub fn go_on(
+        mut lateness: LatencyHistogram,
+        hz: f64,
+        clock: Arc<SystemClock>,
+        is_over: &Arc<AtomicBool>,
+    ) -> Result<Self> {
         let is_over = is_over.clone();
         let thread = thread::Builder::new().name("bench-floor".into()).spawn(move || {
             let _ = raise_this_thread();
-            let mut lateness = LatencyHistogram::default();
             let interval = (1e9 / hz) as u64;
             // Half an interval beside the sender, so that they do not meet.
             let mut due = clock.now().0 + interval / 2;
@@ -40,6 +49,11 @@ impl Floor {
 
     /// How late it woke.
     pub fn stop(self) -> Result<LatencySummary> {
-        self.0.join().map(|h| h.summary()).map_err(|_| anyhow!("the timer thread died"))
+        self.pause().map(|lateness| lateness.summary())
+    }
+
+    /// What it counted so far; the thread ends.
+    pub fn pause(self) -> Result<LatencyHistogram> {
+        self.0.join().map_err(|_| anyhow!("the timer thread died"))
     }
 }

@@ -38,7 +38,7 @@ pub fn start(load: LatencyLoad, is_over: &Arc<AtomicBool>) -> Result<Load, Failu
     match load {
         LatencyLoad::None => {}
         LatencyLoad::Segment => {
-            let method = commands::method("compact-spine")?;
+            let method = commands::method("compact-spine", None)?;
             let device = commands::device(DeviceChoice::Cpu)?;
             let folder = std::env::temp_dir();
             let path = folder.join(format!("spinenav-latency-{}.nii.gz", std::process::id()));

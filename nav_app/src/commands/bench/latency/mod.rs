@@ -13,14 +13,19 @@
 //! | [`consumer`] | who picks snapshots up |
 //! | [`floor`] | the machine's own punctuality |
 //! | [`load`] | what else the machine does |
-//! | [`results`], [`html`] | what comes out |
+//! | [`observers`] | slow and dead observers, by turns |
+//! | [`results`], [`html`], [`plot`] | what comes out |
+//! | [`rivals`] | other programs' way beside ours, from outside |
 
 mod consumer;
 mod engine_side;
 mod floor;
 mod html;
 mod load;
+mod observers;
+mod plot;
 mod results;
+mod rivals;
 mod sender;
 
 use std::sync::Arc;
@@ -38,11 +43,20 @@ use crate::report::Output;
 use engine_side::EngineSide;
 use results::Results;
 
+pub use rivals::run_relay;
+
 /// Steps of the progress bar.
 const STEPS: u64 = 20;
 
 /// Runs the command.
 pub fn run(options: &BenchLatencyArguments, quiet: bool) -> Result<Output, Failure> {
+    match &options.rivals {
+        Some(folder) => rivals::run(folder, options, quiet),
+        None => run_engine(options, quiet),
+    }
+}
+
+fn run_engine(options: &BenchLatencyArguments, quiet: bool) -> Result<Output, Failure> {
     let machine = Machine::this(0);
     let clock = Arc::new(SystemClock::default());
     let is_over = Arc::new(AtomicBool::new(false));
@@ -52,6 +66,9 @@ pub fn run(options: &BenchLatencyArguments, quiet: bool) -> Result<Output, Failu
     let consumer = consumer::Consumer::start().internal()?;
     let engine = EngineSide::start(&sender, options.tools, &consumer, clock.clone()).internal()?;
     consumer.read_from(engine.reader(), clock.clone()).internal()?;
+    if options.observers {
+        observers::start(&engine.reader(), &clock, &is_over).internal()?;
+    }
     let sending = sender.start(packets, clock.clone()).internal()?;
     let floor = floor::Floor::start(options.hz, clock.clone(), &is_over).internal()?;
 
@@ -73,7 +90,7 @@ pub fn run(options: &BenchLatencyArguments, quiet: bool) -> Result<Output, Failu
     let (sent, link) = sending.join().internal()?;
     let engine = engine.stop().internal()?;
     drop(link);
-    let histograms = consumer.stop().internal()?;
+    let consumed = consumer.stop().internal()?;
     let results = Results {
         machine,
         commit: super::machine::commit(),
@@ -82,7 +99,8 @@ pub fn run(options: &BenchLatencyArguments, quiet: bool) -> Result<Output, Failu
         tools: options.tools,
         seconds,
         sent,
-        histograms,
+        histograms: consumed.histograms,
+        by_turn: options.observers.then_some(consumed.by_turn),
         floor: floor.stop().internal()?,
         engine,
         segmentations: load.rounds(),

@@ -5,6 +5,7 @@ use geom::Nanoseconds;
 use serde_json::{Value, json};
 
 use super::engine_side::EngineCounts;
+use super::observers::ByTurn;
 use crate::cli::LatencyLoad;
 use crate::commands::bench::machine::Machine;
 
@@ -30,6 +31,8 @@ pub struct Results {
     pub sent: u64,
     /// The way of each packet.
     pub histograms: StageHistograms,
+    /// The engine's share by who looked on, when that was asked for.
+    pub by_turn: Option<ByTurn>,
     /// How late a thread woke that only sleeps.
     pub floor: LatencySummary,
     /// What the engine did.
@@ -63,6 +66,8 @@ impl Results {
         let stages = self.histograms.stages().into_iter();
         rows.extend(stages.map(|s| (format!("  {}", s.stage.replace('_', " ")), s.latency)));
         rows.push(("  unaccounted".to_owned(), self.histograms.unaccounted.summary()));
+        let turns = self.by_turn.iter().flat_map(ByTurn::rows);
+        rows.extend(turns.map(|(name, latency)| (format!("engine, {name}"), latency)));
         rows.push(("timer floor of this machine".to_owned(), self.floor));
         rows
     }
@@ -93,6 +98,9 @@ impl Results {
                 result("total", self.histograms.total.summary()),
                 result("timer_floor", self.floor),
             ],
+            "observers": self.by_turn.as_ref().map(|turns| {
+                turns.rows().into_iter().map(|(name, latency)| result(name, latency)).collect::<Vec<_>>()
+            }),
             "stages": self.histograms.stages(),
             "unaccounted": self.histograms.unaccounted.summary(),
             "unaccounted_p99_pct": self.histograms.unaccounted_p99_pct(),
@@ -187,6 +195,7 @@ pub mod tests {
             seconds: 4.0,
             sent: 1002,
             histograms,
+            by_turn: None,
             floor: LatencySummary { p999_ms: 0.112, ..LatencySummary::default() },
             engine: EngineCounts { summary, allocations: 0 },
             segmentations: 0,

@@ -1,4 +1,4 @@
-//! The tracker's side: TDATA messages at fixed times, whatever happened before.
+//! The tracker's side: TDATA or TRANSFORM messages at fixed times, whatever happened before.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -17,17 +17,39 @@ use geom::{Nanoseconds, Tool, Tracker, Transform, Vector};
 /// How long the engine may take to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How a packet's poses are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One TDATA message.
+    TrackingData,
+    /// A TRANSFORM message for each pose, in one write.
+    Transforms,
+}
+
+/// Time between the connection and the first packet.
+const LEAD_NS: u64 = 200_000_000;
+
 /// A listening tracker.
 pub struct Sender {
     listener: TcpListener,
     address: SocketAddr,
+    plan: Plan,
+}
+
+/// What is sent when.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
     interval_ns: u64,
     tools: usize,
+    form: Form,
+    begin_ns: u64,
+    packets: u64,
 }
 
 /// A tracker that sends.
 pub struct Sending {
-    thread: JoinHandle<Result<(u64, TcpStream)>>,
+    thread: JoinHandle<Result<TcpStream>>,
+    plan: Plan,
     sent: Arc<AtomicU64>,
 }
 
@@ -42,7 +64,15 @@ impl Sender {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on the loopback")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, interval_ns: (1e9 / hz) as u64, tools })
+        let interval_ns = (1e9 / hz) as u64;
+        let plan = Plan { interval_ns, tools, form: Form::TrackingData, begin_ns: 0, packets: 0 };
+        Ok(Self { listener, address, plan })
+    }
+
+    /// Sends in another form than TDATA.
+    pub const fn in_form(mut self, form: Form) -> Self {
+        self.plan.form = form;
+        self
     }
 
     /// Where to connect.
@@ -56,12 +86,13 @@ impl Sender {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
         let sent = Arc::new(AtomicU64::new(0));
-        let (counting, interval, tools) = (sent.clone(), self.interval_ns, self.tools);
+        let counting = sent.clone();
+        let plan = Plan { begin_ns: clock.now().0 + LEAD_NS, packets, ..self.plan };
         let thread = thread::Builder::new().name("bench-sender".into()).spawn(move || {
-            let sent = send(&mut stream, packets, interval, tools, clock.as_ref(), &counting)?;
-            Ok((sent, stream))
+            send(&mut stream, &plan, clock.as_ref(), &counting)?;
+            Ok(stream)
         })?;
-        Ok(Sending { thread, sent })
+        Ok(Sending { thread, plan, sent })
     }
 
     fn accept(&self) -> Result<TcpStream> {
@@ -77,6 +108,11 @@ impl Sender {
 }
 
 impl Sending {
+    /// When packet `k` is to be sent.
+    pub const fn intended(&self, k: u64) -> Nanoseconds {
+        self.plan.intended(k)
+    }
+
     /// Packets sent so far.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
@@ -90,46 +126,60 @@ impl Sending {
     /// Packets sent, and the connection: closing it makes the engine connect
     /// again, which is not the steady state.
     pub fn join(self) -> Result<(u64, TcpStream)> {
-        self.thread.join().map_err(|_| anyhow!("the bench's tracker died"))?
+        let link = self.thread.join().map_err(|_| anyhow!("the bench's tracker died"))??;
+        Ok((self.plan.packets, link))
     }
 }
 
-fn send(
-    stream: &mut TcpStream,
-    packets: u64,
-    interval_ns: u64,
-    tools: usize,
-    clock: &SystemClock,
-    sent: &AtomicU64,
-) -> Result<u64> {
+impl Plan {
+    const fn intended(&self, k: u64) -> Nanoseconds {
+        Nanoseconds(self.begin_ns + k * self.interval_ns)
+    }
+}
+
+fn send(stream: &mut TcpStream, plan: &Plan, clock: &SystemClock, sent: &AtomicU64) -> Result<()> {
     // As punctual as the system allows; what it is late counts as latency.
     let _ = raise_this_thread();
     let mut random = Random::new(1);
     let mut encoder = Encoder::new(Version::V1);
-    let names: Option<Vec<_>> = (0..=tools).map(|tool| Name::<20>::new(&name(tool))).collect();
+    let names: Option<Vec<_>> = (0..=plan.tools).map(|tool| Name::<20>::new(&name(tool))).collect();
     let names = names.context("a tool's name is too long")?;
-    let device = Name::new("Tracker").context("the device's name is too long")?;
-    let begin = clock.now().0 + 200_000_000;
-    for k in 0..packets {
-        let intended = begin + k * interval_ns;
-        let wait = intended.saturating_sub(clock.now().0);
+    for k in 0..plan.packets {
+        let intended = plan.intended(k);
+        let wait = intended.0.saturating_sub(clock.now().0);
         if wait > 0 {
             thread::sleep(Duration::from_nanos(wait));
         }
         encoder.clear();
-        // The wire's time is the intended one: this is what latency counts from.
-        let stamp = Stamp { device, time: Timestamp::from_nanoseconds(Nanoseconds(intended)) };
-        let elements = names.iter().enumerate().map(|(tool, name)| Element {
-            name: *name,
-            freedom: Freedom::SIX,
-            reserved: 0,
-            pose: Matrix::from(&pose(tool, intended, &mut random)),
-        });
-        anyhow::ensure!(encoder.tracking(&stamp, elements), "a packet does not fit its message");
+        anyhow::ensure!(
+            encode(&mut encoder, plan.form, &names, intended, &mut random)?,
+            "a packet does not fit its message"
+        );
         stream.write_all(encoder.bytes()).context("the engine closed the connection")?;
         sent.store(k + 1, Ordering::Relaxed);
     }
-    Ok(packets)
+    Ok(())
+}
+
+/// One packet. The wire's time is the intended one: latency counts from it.
+fn encode(
+    encoder: &mut Encoder,
+    form: Form,
+    names: &[Name<20>],
+    intended: Nanoseconds,
+    random: &mut Random,
+) -> Result<bool> {
+    let time = Timestamp::from_nanoseconds(intended);
+    let mut poses = names.iter().enumerate().map(|(tool, name)| (*name, pose(tool, intended.0, random)));
+    Ok(match form {
+        Form::Transforms => poses.all(|(device, pose)| encoder.transform(&Stamp { device, time }, &pose)),
+        Form::TrackingData => {
+            let device = Name::new("Tracker").context("the device's name is too long")?;
+            let element =
+                |(name, pose)| Element { name, freedom: Freedom::SIX, reserved: 0, pose: Matrix::from(&pose) };
+            encoder.tracking(&Stamp { device, time }, poses.map(element))
+        }
+    })
 }
 
 /// Instruments swing about the phantom's spine; everything has noise.
