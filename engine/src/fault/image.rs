@@ -51,6 +51,7 @@ pub(super) fn said(kind: Kind, folder: &Path) -> Result<Vec<String>, String> {
                 touches_border: false,
                 clarity: [0.9; 2],
                 own_votes: None,
+                own_heap: None,
             };
             let judged = judge(&[40e3, 42e3, 90e3, 44e3, 46e3].map(mask));
             Ok(judged.iter().flat_map(|(_, doubts)| doubts).map(ToString::to_string).collect())

@@ -63,6 +63,7 @@ pub fn case() -> Result<Case, GridError> {
             doubts: Vec::new(),
             body_centre: Point::new(0.0, 0.0, 0.0),
             mesh: phantom::ball([0.0; 3], 20.0),
+            surface_error_mm: Vec::new(),
         })
         .into_iter()
         .collect();

@@ -4,7 +4,7 @@ use crate::register::Verdict;
 use crate::safety::{DegradedReason, Event};
 
 /// In the order of their numbers, from 0. Numbers are never used again.
-const EVENTS: [Event; 21] = [
+const EVENTS: [Event; 25] = [
     Event::ImageReady,
     Event::Registered(Verdict::Accept),
     Event::Registered(Verdict::Doubtful),
@@ -26,6 +26,10 @@ const EVENTS: [Event; 21] = [
     Event::TrackingBad(DegradedReason::Drift),
     Event::TrackingBad(DegradedReason::CheckFailed),
     Event::Stop,
+    Event::Restarted,
+    Event::TrackingBad(DegradedReason::Doubtful),
+    Event::TrackingBad(DegradedReason::Restarted),
+    Event::TrackingBad(DegradedReason::Moved),
 ];
 
 /// The number of an event; 255 for one this schema does not have, which a

@@ -40,6 +40,12 @@ pub(super) fn segments(folder: &Path, most: usize) -> Result<u32, JournalError> 
     Ok(u32::try_from(numbers.len()).unwrap_or(u32::MAX))
 }
 
+/// Bytes of all segments in `folder`; 0 where it cannot be read.
+pub(super) fn bytes(folder: &Path) -> u64 {
+    let count = segments(folder, usize::MAX).unwrap_or(0);
+    (1..=count).filter_map(|number| fs::metadata(segment_path(folder, number)).ok()).map(|file| file.len()).sum()
+}
+
 /// The right to write a journal; released when dropped, and by the system when
 /// the process dies.
 #[derive(Debug)]

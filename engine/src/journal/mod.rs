@@ -17,6 +17,7 @@
 //! | `entry` and what it names | what the content of each kind of record means |
 //! | `recorder` | what the navigation thread writes down |
 //! | `replay`, `source` | a session run again: to compare, or as a tracker |
+//! | `tracker_recording` | a tracker written down without guidance |
 //!
 //! `docs/journal.md` tells how to use it and lists every byte.
 
@@ -38,6 +39,7 @@ mod session_start;
 mod snapshot_difference;
 mod source;
 mod storage;
+mod tracker_recording;
 mod words_content;
 mod writer;
 
@@ -48,15 +50,19 @@ pub use folder::segment_path;
 pub use kind::RecordKind;
 pub use payload::{Fields, PAYLOAD_BYTES, Payload};
 pub use reader::{End, ReadLimits, Reader};
-pub use recorded_registration::RecordedRegistration;
+pub use recorded_registration::{RecordedRegistration, last_registration};
 pub use recorder::Recorder;
 pub use recovery::TornTail;
 pub(crate) use replay::tell;
 pub use replay::{Divergence, MakeLoop, ReplayError, Verification, verify};
 pub use scan::{Record, read_bytes};
-pub use session_start::{SessionStart, case_hash};
+pub use session_start::{NO_CASE, SessionStart, case_hash};
 pub use source::JournalSource;
 pub use storage::{FileStorage, Storage};
+pub use tracker_recording::{
+    RecordingEnd, RecordingLimits, RecordingProgress, RecordingWatcher, TrackerRecording, record_tracker,
+};
+pub(crate) use words_content::{read as read_words, write as write_words};
 pub use writer::{Durability, Journal, JournalFault, JournalHandle, JournalHealth, JournalSettings};
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use super::payload::Payload;
 use super::recorded_registration::RecordedRegistration;
 use super::words_content;
 use super::writer::{JournalHandle, JournalHealth};
-use crate::register::Registration;
 use crate::rt::Snapshot;
 use crate::safety::{Alarms, SessionState};
 use crate::track::TrackerPacket;
@@ -69,10 +68,15 @@ impl Recorder {
         }
     }
 
-    /// A registration was made; call before the loop that uses it is made.
-    pub fn registration(&self, registration: &Registration, now: Nanoseconds) {
-        let payload = RecordedRegistration::from(registration).payload();
-        self.journal.record(RecordKind::Registration, now, &payload);
+    /// A registration was made or read back; call before the loop that uses it
+    /// is made.
+    pub fn registration(&self, registration: impl Into<RecordedRegistration>, now: Nanoseconds) {
+        self.next_registration(&registration.into(), now);
+    }
+
+    /// Another registration; call right before the loop takes it.
+    pub fn next_registration(&self, registration: &RecordedRegistration, now: Nanoseconds) {
+        self.journal.record(RecordKind::Registration, now, &registration.payload());
     }
 
     /// A remark in words, without anything that names the patient.

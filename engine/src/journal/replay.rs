@@ -86,8 +86,8 @@ pub type MakeLoop<'a> = dyn FnMut(&SessionStart, Option<&RecordedRegistration>) 
 /// Reads the journal in `folder` from its first record to its last and runs
 /// every session again, on the recorded times.
 ///
-/// `make_loop` is called at the first input of each session and after each
-/// registration.
+/// `make_loop` is called at the first input of each session, and for each
+/// later registration of it, whose guidance the running loop takes over.
 ///
 /// # Errors
 /// [`ReplayError`]; a snapshot that differs is no error but a
@@ -150,8 +150,17 @@ impl Replay {
                 self.found.sessions += 1;
                 (self.start, self.registration, self.navigation) = (Some(*start), None, None);
             }
+            Entry::Registration(registration) if self.registration.is_none() => {
+                self.registration = Some(*registration);
+            }
             Entry::Registration(registration) => {
-                (self.registration, self.navigation) = (Some(*registration), None);
+                // The session goes on as it was, with another registration.
+                self.navigation(sequence, make_loop)?;
+                let running = self.navigation.take();
+                self.registration = Some(*registration);
+                let guidance = self.navigation(sequence, make_loop)?.guidance().clone();
+                self.navigation = running;
+                self.navigation(sequence, make_loop)?.replace_guidance(guidance, time);
             }
             Entry::Packet(packet) => {
                 self.found.packets += 1;

@@ -56,6 +56,9 @@ impl SessionStart {
     /// What differs, in words.
     pub fn check(&self, case_hash: &[u8; 32], settings: &LoopSettings) -> Result<(), String> {
         let words = format!("{settings:?}");
+        if self.case_hash == NO_CASE {
+            return Err("it was recorded without a case and shows nothing; play it as a tracker".into());
+        }
         if self.case_hash != *case_hash {
             return Err("it was recorded with another case; give the case of that session".into());
         }
@@ -88,7 +91,7 @@ impl SessionStart {
         let (case_hash, settings_hash) = (fields.array()?, fields.array()?);
         let settings = fields.text()?.into();
         let errors = TrackerErrors { position_mm: fields.f64()?, rotation_rad: fields.f64()? };
-        let mut tools = ToolList::default();
+        let mut tools: ToolList<TrackedTool> = ToolList::default();
         for _ in 0..fields.u8()? {
             let id = ToolId(fields.u16()?);
             let role = match fields.u8()? {
@@ -103,6 +106,9 @@ impl SessionStart {
         Ok(Self { program, machine, case_hash, settings_hash, settings, errors, tools })
     }
 }
+
+/// In the place of [`case_hash`] for a recording of a tracker alone.
+pub const NO_CASE: [u8; 32] = [0; 32];
 
 /// SHA-256 of what navigation sees of a case: bone surfaces and their levels,
 /// and the grid of the CT. About 10 ms a million surface points.

@@ -40,6 +40,7 @@ fn fields(s: &Snapshot) -> Named {
         ("session", format!("{:?}", s.session)),
         ("reference", format!("{:?}", s.reference)),
         ("alarms", format!("{:?}", s.alarms)),
+        ("check", format!("{:?}", s.check)),
         ("tools.len", format!("{:?}", s.tools.len())),
     ]
 }

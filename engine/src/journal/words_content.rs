@@ -9,7 +9,7 @@ use crate::track::{MAX_TOOLS, TrackerPacket};
 const MOST_WORDS: usize = 160;
 
 /// A value whose last words are instruments, all of the same length.
-pub(super) trait Recorded: Words + Default {
+pub(crate) trait Recorded: Words + Default {
     /// Instruments it holds.
     fn tools(&self) -> usize;
 
@@ -50,14 +50,14 @@ pub(super) fn words<T: Words>(value: &T) -> [u64; MOST_WORDS] {
 }
 
 /// Appends a value.
-pub(super) fn write<T: Recorded>(payload: &mut Payload, value: &T) {
+pub(crate) fn write<T: Recorded>(payload: &mut Payload, value: &T) {
     for word in words(value).iter().take(value.stored_words()) {
         payload.u64(*word);
     }
 }
 
 /// Takes a value that fills the rest of the content.
-pub(super) fn read<T: Recorded>(fields: &mut Fields<'_>) -> Layout<T> {
+pub(crate) fn read<T: Recorded>(fields: &mut Fields<'_>) -> Layout<T> {
     // Instruments that are not stored read as those of an empty value.
     let mut words = words(&T::default());
     let mut stored = 0;

@@ -7,17 +7,20 @@
 //! | `script` | what a rehearsal varies, as a file |
 //! | `trials` | many registrations of simulated patients |
 //! | `advice` | where more points would help most |
+//! | `faults` | scripted faults of image, tracker, reference and host |
 //!
 //! The bone of a simulation is any label map. With the segmentation's own
 //! labels the result is the error of registration alone; with labels that the
 //! segmentation never saw its error is part of the result.
 
 mod advice;
+mod faults;
 mod patient;
 mod script;
 mod trials;
 
 pub use advice::Advice;
+pub use faults::{FaultTrial, rehearse_faults};
 pub use patient::Scenario;
 pub use script::{RehearsalError, Script};
 pub use trials::{Rehearsal, Trial, partly, rehearse};

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::faults;
+use crate::fault::FaultScript;
 use crate::level::Level;
 
 /// A rehearsal that cannot be run; the message says what to change.
@@ -30,6 +32,9 @@ pub enum RehearsalError {
         /// Levels that could be chosen.
         whole: String,
     },
+    /// A fault of the script is not one.
+    #[error("the script's faults: {0}")]
+    Faults(String),
     /// There is nothing to register.
     #[error("the case has no vertebra that lies whole in the scan; use labels of a larger scan")]
     NoVertebra,
@@ -66,6 +71,10 @@ pub struct Script {
     pub start_deg: f64,
     /// The first guess is shifted by up to this, mm. Default 15.
     pub start_mm: f64,
+    /// Faults to be rehearsed beside the registrations, a line each in the
+    /// language of [`FaultScript`], such as `"at 4 s for 1 s tracker freeze"`.
+    /// Default none.
+    pub faults: Vec<String>,
 }
 
 impl Default for Script {
@@ -81,6 +90,7 @@ impl Default for Script {
             half_width_mm: 30.0,
             start_deg: 15.0,
             start_mm: 15.0,
+            faults: Vec::new(),
         }
     }
 }
@@ -125,11 +135,20 @@ impl Script {
         number("half_width_mm", self.half_width_mm, "1 to 200", within(self.half_width_mm, 1.0, 200.0))?;
         number("start_deg", self.start_deg, "0 to 180", within(self.start_deg, 0.0, 180.0))?;
         number("start_mm", self.start_mm, "0 to 500", within(self.start_mm, 0.0, 500.0))?;
+        self.fault_script()?;
         let unknown = self.levels.iter().find(|name| Level::from_name(name).is_none());
         let needed = "names of levels such as L3";
         match unknown {
             None => Ok(()),
             Some(name) => Err(RehearsalError::Setting { name: "levels", found: name.clone(), needed }),
         }
+    }
+
+    /// The faults, understood.
+    ///
+    /// # Errors
+    /// [`RehearsalError::Faults`].
+    pub fn fault_script(&self) -> Result<FaultScript, RehearsalError> {
+        faults::parse(&self.faults)
     }
 }

@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::level::Level;
 use crate::register::{Registration, Verdict};
 use crate::surface::NearestSurface;
-use crate::track::{MAX_TOOLS, ToolId, ToolList};
+use crate::track::{ToolId, ToolList};
 
 /// What a tracked array is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,15 +95,11 @@ impl Guidance {
         errors: TrackerErrors,
     ) -> Self {
         let (cloud, levels) = case.surface_points();
-        let mut tracked = ToolList::default();
-        for tool in tools.iter().take(MAX_TOOLS) {
-            let _ = tracked.push(*tool);
-        }
         Self {
             ct_from_patient: patient_from_ct.inverse(),
             registration_covariance: *covariance,
             verdict,
-            tools: tracked,
+            tools: tools.iter().copied().collect(),
             errors,
             bone: NearestSurface::new(&cloud.points).ok(),
             levels,

@@ -7,6 +7,7 @@
 
 mod guidance;
 mod latest;
+mod loop_settings;
 mod navigation;
 mod observer;
 mod real_time;
@@ -21,10 +22,12 @@ mod words;
 pub use crate::latency::{LatencyHistogram, LatencySummary};
 pub use guidance::{Guidance, ToolRole, TrackedTool, TrackerErrors};
 pub use latest::{Publisher, Reader, latest};
-pub use navigation::{LandmarkCheck, LoopSettings, NavigationLoop};
+pub use loop_settings::LoopSettings;
+pub use navigation::NavigationLoop;
 pub use observer::LoopObserver;
 pub use real_time::{Granted, RealTime, lock_memory, raise_this_thread};
 pub use reference_track::ReferenceTrack;
 pub use session::{Around, LiveSession, LiveSettings, SessionSummary};
 pub use snapshot::{Snapshot, ToolView};
+pub(crate) use snapshot_words::{SESSIONS as SESSION_STATES, STATES as TOOL_STATES};
 pub use words::{WordReader, WordWriter, Words, nth};

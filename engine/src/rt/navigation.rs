@@ -9,64 +9,20 @@ use geom::nalgebra::Vector3;
 use geom::{Ct, Nanoseconds, Patient, Point};
 
 use super::guidance::{Guidance, ToolRole};
+use super::loop_settings::LoopSettings;
 use super::reference_track::ReferenceTrack;
 use super::snapshot::{Snapshot, ToolView};
 use super::tool_track::ToolTrack;
 use crate::clock::MILLISECOND_NS;
 use crate::safety::{
-    Alarm, Alarms, Arrival, DegradedReason, DriftLimits, DriftSentinel, Event, Evidence, Judgement, RefusedEvent,
-    Session, SessionState, StreamCounts, StreamJudge, StreamLimits, SwapWatch, ToolJudge, ToolLimits, ToolReason,
-    ToolState,
+    Alarm, Alarms, Arrival, CheckProgress, CheckState, DegradedReason, DriftSentinel, Event, Evidence, Judgement,
+    LandmarkCheck, RefusedEvent, Session, SessionState, StreamCounts, StreamJudge, SwapWatch, ToolJudge, ToolLimits,
+    ToolReason, ToolState,
 };
 use crate::track::{MAX_TOOLS, Missing, ToolList, TrackerPacket};
 
 /// Pictures are made every 10 ms at least: a gap of this is no jitter.
 const LONGEST_ABSENCE_NS: u64 = 100 * MILLISECOND_NS;
-
-/// What the loop is told once.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LoopSettings {
-    /// When an instrument stops being live.
-    pub tool: ToolLimits,
-    /// When the patient reference does.
-    pub reference: ToolLimits,
-    /// When the stream is out of order.
-    pub stream: StreamLimits,
-    /// When the reference has moved.
-    pub drift: DriftLimits,
-    /// How far a pose is carried forward to the time it is displayed; at most
-    /// one frame. 0 shows poses as they were measured.
-    pub prediction: Nanoseconds,
-    /// Distance of a touched landmark at which a check passes, mm.
-    pub check_tolerance_mm: f64,
-    /// Time after which a landmark check is due; 0 never asks.
-    pub check_every: Nanoseconds,
-}
-
-impl Default for LoopSettings {
-    /// No prediction; checks pass within 2 mm, the accepted error of
-    /// navigation, and are due every 30 minutes.
-    fn default() -> Self {
-        Self {
-            tool: ToolLimits::default(),
-            reference: ToolLimits::default(),
-            stream: StreamLimits::default(),
-            drift: DriftLimits::default(),
-            prediction: Nanoseconds(0),
-            check_tolerance_mm: 2.0,
-            check_every: Nanoseconds(30 * 60 * 1000 * MILLISECOND_NS),
-        }
-    }
-}
-
-/// How a landmark check went.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LandmarkCheck {
-    /// Distance between the touched and the planned place, mm.
-    pub distance_mm: f64,
-    /// Whether that is near enough.
-    pub has_passed: bool,
-}
 
 /// The navigation loop's own state.
 #[derive(Debug)]
@@ -80,6 +36,7 @@ pub struct NavigationLoop {
     swaps: SwapWatch,
     drift: DriftSentinel,
     session: Session,
+    check: CheckProgress,
     unknown: Evidence,
     refused: Evidence,
     last: TrackerPacket,
@@ -93,8 +50,8 @@ pub struct NavigationLoop {
 
 impl NavigationLoop {
     /// A loop that has seen no packet, with default settings but for the
-    /// tools' limits. A trusted registration opens the session; with a
-    /// rejected one it stays at `Segmented` and shows no pose.
+    /// tools' limits. An accepted registration opens the session; a doubtful
+    /// one shows poses after a landmark check, a rejected one none.
     #[must_use]
     pub fn new(guidance: Arc<Guidance>, limits: ToolLimits) -> Self {
         Self::with_settings(guidance, LoopSettings { tool: limits, reference: limits, ..LoopSettings::default() })
@@ -107,11 +64,7 @@ impl NavigationLoop {
         // Both steps are legal from a fresh session.
         session.apply(Event::ImageReady).ok();
         session.apply(Event::Registered(guidance.verdict)).ok();
-        let mut tools = ToolList::default();
-        for tool in guidance.tools.iter() {
-            // The guidance's own list is as short.
-            let _ = tools.push(Some(ToolTrack::new(*tool, settings.tool)));
-        }
+        let tools = guidance.tools.iter().map(|tool| Some(ToolTrack::new(*tool, settings.tool))).collect();
         let evidence = Evidence::new(settings.stream.alarm_hold);
         Self {
             guidance,
@@ -123,6 +76,7 @@ impl NavigationLoop {
             swaps: SwapWatch::default(),
             drift: DriftSentinel::new(settings.drift),
             session,
+            check: CheckProgress::default(),
             unknown: evidence,
             refused: evidence,
             last: TrackerPacket::default(),
@@ -158,6 +112,7 @@ impl NavigationLoop {
                 if track.tool.role == ToolRole::SecondReference && self.drift.observe(time, &patient_from_tool) {
                     // Refused before registration: there is nothing to lose yet.
                     self.session.apply(Event::DriftFound).ok();
+                    self.check.restart();
                 }
             }
         }
@@ -201,31 +156,65 @@ impl NavigationLoop {
             self.drift.relearn();
             self.last_check = now;
         }
+        // Landmarks touched for one cause do not count for the next.
+        if !matches!(event, Event::TrackingGood | Event::TrackingBad(_)) {
+            self.check.restart();
+        }
         Ok(state)
     }
 
     /// The followed instrument touches a landmark that lies at `planned`: says
-    /// how far off it is and tells the session. `None` when the instrument is
-    /// not live or nothing is registered.
+    /// how far off it is, and tells the session when the check has failed or
+    /// is complete. `None` when the instrument is not live or nothing is
+    /// registered or read back.
     pub fn check_landmark(&mut self, planned: Point<Ct>, now: Nanoseconds) -> Option<LandmarkCheck> {
         let reference = self.reference.judge(now);
         let track = self.tools.iter().flatten().next()?;
-        if self.judge(0, track, reference, now).state != ToolState::Live {
+        let is_open = self.session.awaits_check() || self.shows_poses();
+        if !is_open || self.judge(0, track, reference, now).state != ToolState::Live {
             return None;
         }
         let (_, patient_from_tool) = track.newest()?;
         let tip = patient_from_tool * track.tool.tool_from_tip * Point::new(0.0, 0.0, 0.0);
         let distance_mm = (self.guidance.ct_from_patient * tip).distance(planned);
-        let has_passed = distance_mm <= self.settings.check_tolerance_mm;
-        self.apply(if has_passed { Event::CheckPassed } else { Event::CheckFailed }, now).ok()?;
-        Some(LandmarkCheck { distance_mm, has_passed })
+        let check = self.check.touch(planned, distance_mm, self.landmarks_needed(now).max(1), &self.settings.check);
+        if !check.has_passed {
+            let touched = self.check;
+            self.apply(Event::CheckFailed, now).ok()?;
+            // The screen still says how far off it was.
+            self.check = touched;
+        } else if check.is_complete() {
+            self.apply(Event::CheckPassed, now).ok()?;
+        }
+        Some(check)
+    }
+
+    /// Landmarks to be touched now; 0 while no check is asked for.
+    fn landmarks_needed(&self, now: Nanoseconds) -> u8 {
+        let most = u8::try_from(CheckProgress::MOST).unwrap_or(u8::MAX);
+        match (self.session.awaits_check(), self.is_check_due(now)) {
+            (true, _) => self.settings.check.landmarks.clamp(1, most),
+            (false, is_due) => u8::from(is_due),
+        }
+    }
+
+    fn is_check_due(&self, now: Nanoseconds) -> bool {
+        let since_check = Nanoseconds(now.0.saturating_sub(self.last_check.0));
+        self.settings.check_every.0 > 0 && since_check >= self.settings.check_every
     }
 
     /// Takes another registration, of the same tools: the session follows its
-    /// verdict.
-    pub fn replace_guidance(&mut self, guidance: Arc<Guidance>, now: Nanoseconds) {
+    /// verdict, and asks for a check where one is owed. Returns what was read
+    /// before, so that it can be freed elsewhere.
+    pub fn replace_guidance(&mut self, guidance: Arc<Guidance>, now: Nanoseconds) -> Arc<Guidance> {
         self.apply(Event::Registered(guidance.verdict), now).ok();
-        self.guidance = guidance;
+        std::mem::replace(&mut self.guidance, guidance)
+    }
+
+    /// What the loop reads now.
+    #[must_use]
+    pub const fn guidance(&self) -> &Arc<Guidance> {
+        &self.guidance
     }
 
     /// A person has looked which array is on which instrument.
@@ -258,21 +247,19 @@ impl NavigationLoop {
         self.notice_absence(now);
         let mut alarms = self.alarms(reference, now);
         alarms.raise_if(Alarm::PacketsDropped, now < self.behind_until);
+        let mut judged = [Judgement::LIVE; MAX_TOOLS];
         let mut is_good = false;
-        for (index, track) in self.tools.iter().flatten().enumerate() {
-            let judged = self.judge(index, track, reference, now);
-            is_good |= judged.state == ToolState::Live && track.tool.role == ToolRole::Instrument;
+        for (index, (place, track)) in judged.iter_mut().zip(self.tools.iter().flatten()).enumerate() {
+            *place = self.judge(index, track, reference, now);
+            is_good |= place.state == ToolState::Live && track.tool.role == ToolRole::Instrument;
         }
         let tracking =
             if is_good { Event::TrackingGood } else { Event::TrackingBad(self.cause(reference, alarms, now)) };
         // Before registration tracking quality moves nothing; a refused event
         // leaves the state as it is.
         self.session.apply(tracking).ok();
-        let mut tools = ToolList::default();
-        for (index, track) in self.tools.iter().flatten().enumerate() {
-            let judged = self.judge(index, track, reference, now);
-            let _ = tools.push(self.view(track, judged, display_time));
-        }
+        let views = self.tools.iter().flatten().zip(judged);
+        let tools = views.map(|(track, judged)| self.view(track, judged, display_time)).collect();
         Snapshot {
             sequence: self.last.sequence,
             source_time: self.last.source_time,
@@ -281,6 +268,7 @@ impl NavigationLoop {
             session: self.session.state(),
             reference: reference.state,
             alarms,
+            check: self.check_state(now),
             tools,
         }
     }
@@ -325,10 +313,15 @@ impl NavigationLoop {
         alarms.raise_if(Alarm::ToolsSwapped, self.swaps.has_suspects());
         alarms.raise_if(Alarm::UnknownTool, self.unknown.is_enough(now));
         alarms.raise_if(Alarm::PosesRefused, self.refused.is_enough(now));
-        let since_check = Nanoseconds(now.0.saturating_sub(self.last_check.0));
-        let is_due = self.settings.check_every.0 > 0 && since_check >= self.settings.check_every;
-        alarms.raise_if(Alarm::LandmarkCheckDue, is_due || self.session.awaits_check());
+        alarms.raise_if(Alarm::LandmarkCheckDue, self.landmarks_needed(now) > 0);
         alarms
+    }
+
+    fn check_state(&self, now: Nanoseconds) -> CheckState {
+        match self.landmarks_needed(now) {
+            0 => CheckState::default(),
+            needed => self.check.state(needed),
+        }
     }
 
     /// True in the steps in which a live or stale pose may be shown.

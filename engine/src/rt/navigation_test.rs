@@ -21,6 +21,7 @@ fn case() -> Case {
         doubts: Vec::new(),
         body_centre: Point::new(0.0, 0.0, 0.0),
         mesh: phantom::ball([0.0; 3], 20.0),
+        surface_error_mm: Vec::new(),
     };
     let labels = LabelMap { grid: grid.clone(), labels: vec![0] };
     Case { ct: Volume { grid, hu: vec![0.0] }, labels, vertebrae: vec![vertebra], levels_are_anchored: true }
@@ -47,7 +48,16 @@ fn pointer() -> TrackedTool {
 
 /// A loop that saw the pointer's tip at `tip` in the CT at 16 and 33 ms.
 fn navigation(tip: Point<Ct>, slip_mm: f64) -> NavigationLoop {
-    let guidance = Guidance::new(&case(), &registration(slip_mm), &[pointer()], TrackerErrors::default());
+    let registration = registration(slip_mm);
+    let verdict = registration.verdict();
+    navigation_with(tip, &registration, verdict)
+}
+
+/// The same with a verdict of the test's choice.
+fn navigation_with(tip: Point<Ct>, registration: &Registration, verdict: Verdict) -> NavigationLoop {
+    let (pose, covariance) = (registration.patient_from_ct(), registration.covariance());
+    let errors = TrackerErrors::default();
+    let guidance = Guidance::from_recorded(&case(), pose, covariance, verdict, &[pointer()], errors);
     let mut navigation = NavigationLoop::new(Arc::new(guidance), ToolLimits::default());
     let tracker_from_patient = Transform::<Tracker, Patient>::from_translation(Vector::new(0.0, 0.0, 1500.0));
     for (sequence, ms, wobble) in [(1, 16, 0.0), (2, 33, 0.001)] {
@@ -134,8 +144,41 @@ fn a_void_registration_hides_every_pose_until_the_next_one() {
         navigation.apply(event, at(35)).unwrap();
         assert!(navigation.snapshot(at(36)).guided().ct_from_tip.is_none(), "{event:?}");
         navigation.apply(Event::Registered(Verdict::Accept), at(37)).unwrap();
-        assert!(navigation.snapshot(at(38)).guided().ct_from_tip.is_some());
+        // A reference that moved or was fixed anew has to prove itself.
+        let owes_check = matches!(event, Event::ReferenceChanged | Event::DriftFound);
+        assert_eq!(navigation.snapshot(at(38)).guided().ct_from_tip.is_some(), !owes_check, "{event:?}");
+        navigation.apply(Event::CheckPassed, at(39)).unwrap();
+        assert!(navigation.snapshot(at(40)).guided().ct_from_tip.is_some(), "{event:?}");
     }
+}
+
+/// Touches landmarks off their places by so much, all at one tip.
+fn touch(navigation: &mut NavigationLoop, planned: [f64; 3], ms: u64) -> LandmarkCheck {
+    navigation.check_landmark(Point::from(planned), at(ms)).unwrap()
+}
+
+#[test]
+fn a_doubtful_registration_shows_no_pose_before_a_landmark_check_passes() {
+    let tip = Point::new(0.0, 30.0, 0.0);
+    let mut navigation = navigation_with(tip, &registration(0.0), Verdict::Doubtful);
+    let shown = navigation.snapshot(at(34));
+    assert_eq!(shown.session, SessionState::Degraded(DegradedReason::Doubtful));
+    let tool = shown.guided();
+    assert_eq!((tool.state, tool.ct_from_tip, tool.predicted_tre_mm), (ToolState::Live, None, None));
+    let prompt = shown.check_prompt(LoopSettings::default().check).unwrap().to_string();
+    assert!(prompt.contains("doubtful") && prompt.contains("0 of 3"), "{prompt}");
+    // The same landmark twice is one; this loop's pointer stands still, so
+    // that the limits are made to fit it.
+    navigation.settings.check.tolerance_mm = 60.0;
+    assert!(!touch(&mut navigation, [0.0, 30.0, 0.0], 35).is_complete());
+    assert!(!touch(&mut navigation, [5.0, 30.0, 0.0], 36).is_complete());
+    assert!(!touch(&mut navigation, [25.0, 30.0, 0.0], 37).is_complete());
+    assert!(navigation.snapshot(at(38)).guided().ct_from_tip.is_none());
+    assert_eq!(navigation.snapshot(at(38)).check.found, 2);
+    assert!(touch(&mut navigation, [0.0, 30.0, 25.0], 39).is_complete());
+    let shown = navigation.snapshot(at(40));
+    assert_eq!((shown.session, shown.check), (SessionState::Navigating, CheckState::default()));
+    assert!(shown.guided().ct_from_tip.is_some() && !shown.alarms.has(Alarm::LandmarkCheckDue));
 }
 
 #[test]
@@ -147,8 +190,13 @@ fn a_landmark_check_measures_and_decides() {
     let shown = navigation.snapshot(at(36));
     assert_eq!(shown.session, SessionState::Degraded(DegradedReason::CheckFailed));
     assert!(shown.guided().ct_from_tip.is_none() && shown.alarms.has(Alarm::LandmarkCheckDue));
-    assert!(navigation.check_landmark(Point::new(0.0, 30.5, 0.0), at(37)).unwrap().has_passed);
-    assert_eq!(navigation.snapshot(at(38)).session, SessionState::Navigating);
+    assert!((shown.check.last_mm.unwrap() - 3.0).abs() < 0.01);
+    // One landmark in place is not enough where poses are withheld.
+    assert!(touch(&mut navigation, [0.0, 30.5, 0.0], 37).has_passed);
+    assert_eq!(navigation.snapshot(at(38)).session, SessionState::Degraded(DegradedReason::CheckFailed));
+    navigation.settings.check.landmarks = 1;
+    assert!(touch(&mut navigation, [0.0, 30.5, 0.0], 38).is_complete());
+    assert_eq!(navigation.snapshot(at(39)).session, SessionState::Navigating);
     // A tool that is not live checks nothing.
     assert!(navigation.check_landmark(Point::new(0.0, 30.0, 0.0), at(300)).is_none());
 }

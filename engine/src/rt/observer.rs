@@ -3,7 +3,7 @@
 use geom::Nanoseconds;
 
 use super::snapshot::Snapshot;
-use crate::journal::{Intent, Recorder};
+use crate::journal::{Intent, RecordedRegistration, Recorder};
 use crate::latency::PacketTimes;
 use crate::safety::{Alarm, Alarms};
 use crate::track::TrackerPacket;
@@ -17,6 +17,9 @@ pub trait LoopObserver: Send {
 
     /// Right before the loop is told something else.
     fn intent(&mut self, _intent: Intent, _now: Nanoseconds) {}
+
+    /// Right before the loop takes another registration.
+    fn registration(&mut self, _registration: &RecordedRegistration, _now: Nanoseconds) {}
 
     /// Right after a snapshot for `display_time` was published.
     fn snapshot(&mut self, _snapshot: &Snapshot, _display_time: Nanoseconds) {}
@@ -37,6 +40,10 @@ impl LoopObserver for Recorder {
 
     fn intent(&mut self, intent: Intent, now: Nanoseconds) {
         Self::intent(self, intent, now);
+    }
+
+    fn registration(&mut self, registration: &RecordedRegistration, now: Nanoseconds) {
+        self.next_registration(registration, now);
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot, display_time: Nanoseconds) {

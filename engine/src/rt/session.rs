@@ -9,19 +9,23 @@ use serde::Serialize;
 
 use super::guidance::Guidance;
 use super::latest::{Reader, latest};
-use super::navigation::{LoopSettings, NavigationLoop};
+use super::loop_settings::LoopSettings;
+use super::navigation::NavigationLoop;
 use super::observer::LoopObserver;
 use super::real_time::{Granted, RealTime, lock_memory, raise_this_thread};
 use super::snapshot::Snapshot;
 use super::threads::{self, Handed, Inputs, RING_PACKETS, Rounds};
 use crate::clock::Clock;
-use crate::journal::Intent;
+use crate::journal::{Intent, RecordedRegistration};
 use crate::latency::LatencySummary;
 use crate::safety::ToolLimits;
 use crate::track::Source;
 
 /// Things a user can say that wait for the loop.
 const INTENTS: usize = 16;
+
+/// Registrations whose memory waits to be freed outside the loop.
+const RETIRED: usize = 4;
 
 /// Runs the steady part of a thread; a test or bench counts allocations in it.
 pub type Around = fn(&mut dyn FnMut());
@@ -33,6 +37,9 @@ pub struct LiveSettings {
     pub navigation: LoopSettings,
     /// Ask the system for real-time priority and locked memory.
     pub real_time: bool,
+    /// What the loop is told before its first packet, at most sixteen: that the
+    /// program was started again, that the registration was read back.
+    pub first: Vec<Intent>,
     /// Who listens in the navigation thread: journal, latency count.
     pub observers: Vec<Box<dyn LoopObserver>>,
     /// A thread that is unparked after each snapshot with a new packet.
@@ -65,7 +72,15 @@ pub struct SessionSummary {
 pub(super) struct Shared {
     pub is_stopping: AtomicBool,
     pub dropped: AtomicU64,
-    pub intents: ArrayQueue<Intent>,
+    pub told: ArrayQueue<Told>,
+    pub retired: ArrayQueue<(Arc<Guidance>, Box<RecordedRegistration>)>,
+}
+
+/// What waits for the loop.
+#[derive(Debug)]
+pub(super) enum Told {
+    Intent(Intent),
+    Registration(Arc<Guidance>, Box<RecordedRegistration>),
 }
 
 /// A running reader and navigation loop. Dropping it stops both.
@@ -98,7 +113,8 @@ impl LiveSession {
     /// Starts the reader and the navigation loop.
     ///
     /// # Errors
-    /// The system refused a thread.
+    /// The system refused a thread, or there is too much to tell the loop
+    /// first.
     pub fn start_with(
         mut source: Box<dyn Source>,
         guidance: Arc<Guidance>,
@@ -106,7 +122,15 @@ impl LiveSession {
         settings: LiveSettings,
     ) -> std::io::Result<Self> {
         let (is_stopping, dropped) = (AtomicBool::new(false), AtomicU64::new(0));
-        let shared = Arc::new(Shared { is_stopping, dropped, intents: ArrayQueue::new(INTENTS) });
+        let (told, retired) = (ArrayQueue::new(INTENTS), ArrayQueue::new(RETIRED));
+        let shared = Arc::new(Shared { is_stopping, dropped, told, retired });
+        for intent in settings.first {
+            if shared.told.push(Told::Intent(intent)).is_err() {
+                return Err(std::io::Error::other(format!(
+                    "more than {INTENTS} things to tell the session at its start"
+                )));
+            }
+        }
         let (publisher, snapshots) = latest();
         let (packets, taken) = rtrb::RingBuffer::<Handed>::new(RING_PACKETS);
         let (real_time, around) = (settings.real_time, settings.around.unwrap_or(|run| run()));
@@ -160,7 +184,19 @@ impl LiveSession {
     /// Tells the loop something; false when sixteen things already wait.
     #[must_use]
     pub fn tell(&self, intent: Intent) -> bool {
-        self.shared.intents.push(intent).is_ok()
+        self.shared.told.push(Told::Intent(intent)).is_ok()
+    }
+
+    /// Gives the loop another registration of the same case and tools; false
+    /// when sixteen things already wait. The session follows its verdict, and
+    /// the journal keeps it.
+    ///
+    /// * `guidance` - made from that registration, [`Guidance::new`].
+    #[must_use]
+    pub fn register(&self, guidance: Arc<Guidance>, registration: RecordedRegistration) -> bool {
+        // Freed here, not in the loop.
+        while self.shared.retired.pop().is_some() {}
+        self.shared.told.push(Told::Registration(guidance, Box::new(registration))).is_ok()
     }
 
     /// Stops both threads and tells what they did; `None` if a thread died.

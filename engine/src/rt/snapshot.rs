@@ -3,7 +3,7 @@
 use geom::{Ct, Nanoseconds, Tip, Transform, Vector};
 
 use crate::level::Level;
-use crate::safety::{Alarms, SessionState, ToolReason, ToolState};
+use crate::safety::{Alarms, CheckLimits, CheckPrompt, CheckState, SessionState, ToolReason, ToolState};
 use crate::track::{ToolId, ToolList};
 
 /// One instrument in a snapshot. No number outlives its pose.
@@ -18,7 +18,8 @@ pub struct ToolView {
     /// When the pose was measured, on the session's clock.
     pub measured: Nanoseconds,
     /// Pose of the tip in the CT; `None` unless the tool is live or stale, the
-    /// reference can be trusted and the registration was not rejected.
+    /// reference can be trusted, the registration was not rejected and no
+    /// landmark check is owed.
     pub ct_from_tip: Option<Transform<Ct, Tip>>,
     /// True when the pose was carried forward from the measurement.
     pub is_predicted: bool,
@@ -72,6 +73,8 @@ pub struct Snapshot {
     pub reference: ToolState,
     /// What is wrong at this instant.
     pub alarms: Alarms,
+    /// How far the landmark check is that is asked for, if one is.
+    pub check: CheckState,
     /// The instruments in the order of [`Guidance`](super::Guidance); the first
     /// is the one the scene follows.
     pub tools: ToolList<ToolView>,
@@ -89,6 +92,7 @@ impl Default for Snapshot {
             session: SessionState::NoImage,
             reference: ToolState::Lost,
             alarms: Alarms::default(),
+            check: CheckState::default(),
             tools: ToolList::default(),
         }
     }
@@ -100,6 +104,15 @@ impl Snapshot {
     #[must_use]
     pub fn guided(&self) -> ToolView {
         self.tools.first().copied().unwrap_or_default()
+    }
+
+    /// What the user is asked to do before poses are shown, or because a check
+    /// is due; `None` while nothing is asked.
+    ///
+    /// * `limits` - those of the session, [`LoopSettings::check`](super::LoopSettings::check).
+    #[must_use]
+    pub const fn check_prompt(&self, limits: CheckLimits) -> Option<CheckPrompt> {
+        CheckPrompt::of(self.session, self.check, limits)
     }
 
     /// An instrument by its number.

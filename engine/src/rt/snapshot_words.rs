@@ -4,11 +4,11 @@ use super::snapshot::{Snapshot, ToolView};
 use super::words::{WordReader, WordWriter, Words, nth};
 use crate::level::Level;
 use crate::register::Verdict;
-use crate::safety::{Alarms, DegradedReason, SessionState, ToolReason, ToolState};
+use crate::safety::{Alarms, CheckState, DegradedReason, SessionState, ToolReason, ToolState};
 use crate::track::{MAX_TOOLS, ToolId, ToolList};
 
-/// Session states without a reason, then `Registered`, then `Degraded`.
-const SESSIONS: [SessionState; 12] = [
+/// Session states by number. New ones come last: journals keep the numbers.
+pub(crate) const SESSIONS: [SessionState; 15] = [
     SessionState::NoImage,
     SessionState::Segmented,
     SessionState::Registered(Verdict::Accept),
@@ -21,9 +21,12 @@ const SESSIONS: [SessionState; 12] = [
     SessionState::Degraded(DegradedReason::Drift),
     SessionState::Degraded(DegradedReason::CheckFailed),
     SessionState::Stopped,
+    SessionState::Degraded(DegradedReason::Doubtful),
+    SessionState::Degraded(DegradedReason::Restarted),
+    SessionState::Degraded(DegradedReason::Moved),
 ];
 
-const STATES: [ToolState; 5] =
+pub(crate) const STATES: [ToolState; 5] =
     [ToolState::Live, ToolState::Stale, ToolState::Lost, ToolState::Frozen, ToolState::Implausible];
 
 /// Flags in a tool's first word.
@@ -78,6 +81,22 @@ impl Words for ToolView {
     }
 }
 
+impl Words for CheckState {
+    const LEN: usize = 1;
+
+    fn write(&self, words: &mut WordWriter<'_>) {
+        // Bits 0-7 found, 8-15 needed, 16 whether one was touched, 32-63 how far off.
+        let last = self.last_mm.map_or(0, |mm| 1 << 16 | u64::from(mm.to_bits()) << 32);
+        words.word(u64::from(self.found) | u64::from(self.needed) << 8 | last);
+    }
+
+    fn read(words: &mut WordReader<'_>) -> Option<Self> {
+        let word = words.word()?;
+        let last_mm = (word & 1 << 16 != 0).then(|| f32::from_bits((word >> 32) as u32));
+        Some(Self { found: (word & 0xff) as u8, needed: (word >> 8 & 0xff) as u8, last_mm })
+    }
+}
+
 impl Words for Snapshot {
     const LEN: usize = 6 + ToolView::LEN * MAX_TOOLS;
 
@@ -90,7 +109,7 @@ impl Words for Snapshot {
         let (session, reference) = (number_of(&SESSIONS, &self.session), number_of(&STATES, &self.reference));
         let count = self.tools.len() as u64;
         words.word((session & 0xff) | reference << 8 | count << 16 | u64::from(self.alarms.bits()) << 32);
-        words.word(0);
+        self.check.write(words);
         for index in 0..MAX_TOOLS {
             self.tools.get(index).copied().unwrap_or_default().write(words);
         }
@@ -100,16 +119,13 @@ impl Words for Snapshot {
         let sequence = words.word()?;
         let [source_time, arrival_time, published] = [words.time()?, words.time()?, words.time()?];
         let state = words.word()?;
-        words.word()?;
-        let count = state >> 16 & 0xff;
-        let mut tools = ToolList::default();
-        for index in 0..MAX_TOOLS as u64 {
-            let view = ToolView::read(words)?;
-            if index < count && !tools.push(view) {
-                return None;
-            }
+        let check = CheckState::read(words)?;
+        let mut tools = [ToolView::default(); MAX_TOOLS];
+        for tool in &mut tools {
+            *tool = ToolView::read(words)?;
         }
-        (count <= MAX_TOOLS as u64).then_some(Self {
+        let tools = ToolList::from_slots(tools, state >> 16 & 0xff)?;
+        Some(Self {
             sequence,
             source_time,
             arrival_time,
@@ -117,6 +133,7 @@ impl Words for Snapshot {
             session: nth(&SESSIONS, state & 0xff)?,
             reference: nth(&STATES, state >> 8 & 0xff)?,
             alarms: Alarms::from_bits((state >> 32) as u32)?,
+            check,
             tools,
         })
     }
@@ -152,10 +169,18 @@ mod tests {
             for reason in ToolReason::ALL.into_iter().map(Some).chain([None]) {
                 let tools = ToolList::from_slice(&[ToolView { state, reason, ..view }, ToolView::default()]).unwrap();
                 let alarms = Alarms::default().with(Alarm::Drift).with(Alarm::PacketsMissing);
+                let check = CheckState { found: 2, needed: 3, last_mm: reason.map(|_| 0.75) };
                 let snapshot =
-                    Snapshot { sequence: 3, session, reference: state, alarms, tools, ..Snapshot::default() };
+                    Snapshot { sequence: 3, session, reference: state, alarms, check, tools, ..Snapshot::default() };
                 assert_eq!(through_words(&snapshot), Some(snapshot));
             }
+        }
+    }
+
+    #[test]
+    fn every_reason_to_be_degraded_has_a_number() {
+        for reason in DegradedReason::ALL {
+            assert!(SESSIONS.contains(&SessionState::Degraded(reason)), "{reason:?}");
         }
     }
 

@@ -13,7 +13,7 @@ use rtrb::{Consumer, Producer};
 use super::latest::Publisher;
 use super::navigation::NavigationLoop;
 use super::observer::LoopObserver;
-use super::session::Shared;
+use super::session::{Shared, Told};
 use super::snapshot::Snapshot;
 use crate::clock::{Clock, MILLISECOND_NS};
 use crate::journal::{Intent, tell};
@@ -28,8 +28,9 @@ pub const RING_PACKETS: usize = 256;
 /// the scene waiting.
 const ROUND_PACKETS: usize = 64;
 
-/// Intents taken in a round.
-const ROUND_INTENTS: usize = 4;
+/// Things told by others taken in a round; before the first packet all of them
+/// are.
+const ROUND_TOLD: usize = 16;
 
 /// Longest time without a new snapshot, so that a silent tracker is seen.
 const HEARTBEAT: Duration = Duration::from_millis(10);
@@ -90,9 +91,18 @@ pub fn navigate(shared: &Shared, inputs: &mut Inputs, clock: &dyn Clock, rounds:
     let mut outside = Outside::default();
     while !shared.is_stopping.load(Ordering::Acquire) {
         outside.tell(shared, inputs, clock.now());
-        for _ in 0..ROUND_INTENTS {
-            let Some(intent) = shared.intents.pop() else { break };
-            pass_on(inputs, intent, clock.now());
+        for _ in 0..ROUND_TOLD {
+            match shared.told.pop() {
+                Some(Told::Intent(intent)) => pass_on(inputs, intent, clock.now()),
+                Some(Told::Registration(guidance, recorded)) => {
+                    let now = clock.now();
+                    inputs.observers.iter_mut().for_each(|observer| observer.registration(&recorded, now));
+                    let before = inputs.navigation.replace_guidance(guidance, now);
+                    // Megabytes are freed by whoever registers next.
+                    let _oldest = shared.retired.force_push((before, recorded));
+                }
+                None => break,
+            }
         }
         let mut count = 0;
         // At most a round of packets before the picture; the rest comes next.

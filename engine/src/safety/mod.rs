@@ -7,6 +7,7 @@
 mod alarm;
 mod drift_sentinel;
 mod evidence;
+mod landmark_check;
 mod session;
 mod stream_judge;
 mod swap_watch;
@@ -16,6 +17,7 @@ mod tool_state;
 pub use alarm::{Alarm, Alarms};
 pub use drift_sentinel::{DriftLimits, DriftSentinel};
 pub use evidence::Evidence;
+pub use landmark_check::{CheckLimits, CheckProgress, CheckPrompt, CheckState, LandmarkCheck};
 pub use session::{DegradedReason, Event, RefusedEvent, Session, SessionState};
 pub use stream_judge::{Arrival, StreamCounts, StreamJudge, StreamLimits};
 pub use swap_watch::SwapWatch;

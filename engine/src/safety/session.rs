@@ -3,11 +3,16 @@
 //! | state | poses are shown | left by |
 //! |---|---|---|
 //! | `NoImage` | no | a segmented CT |
-//! | `Segmented` | no | an accepted registration, or a landmark check that confirms a restored one |
-//! | `Registered` | no | the first trustworthy pose |
+//! | `Segmented` | no | a registration that was not rejected, or a landmark check that confirms a restored one |
+//! | `Registered` | yes | the first trustworthy pose |
 //! | `Navigating` | yes | tracking lost, drift, a failed check, anything that voids the registration |
-//! | `Degraded` | no | the cause gone; after drift or a failed check only by a passed check or a new registration |
+//! | `Degraded` | stale ones, and none where a check is needed | the cause gone; where a check is needed only by a passed one |
 //! | `Stopped` | no | nothing |
+//!
+//! A registration shows poses at once only when its verdict is `Accept` and
+//! nothing speaks against it. One that is doubtful, that was made after a
+//! restart, or that was made after the reference moved or a check failed, leads
+//! to `Degraded` with a reason that only a passed landmark check ends.
 //!
 //! An event that makes no sense in a state is refused and changes nothing.
 
@@ -33,13 +38,34 @@ pub enum DegradedReason {
     Drift,
     /// A landmark check failed. Stays until one passes.
     CheckFailed,
+    /// The registration is doubtful. Stays until a landmark check passes.
+    Doubtful,
+    /// The program was started again: patient and reference may have moved
+    /// meanwhile. Stays until a landmark check passes.
+    Restarted,
+    /// Registered after the reference moved or a check failed: what was loose
+    /// may still be. Stays until a landmark check passes.
+    Moved,
 }
 
 impl DegradedReason {
-    /// True when good tracking alone cannot end it.
+    /// All reasons, in a fixed order: numbers in journals count from it.
+    pub const ALL: [Self; 9] = [
+        Self::ToolLost,
+        Self::ReferenceLost,
+        Self::StreamFault,
+        Self::ClockJumped,
+        Self::Drift,
+        Self::CheckFailed,
+        Self::Doubtful,
+        Self::Restarted,
+        Self::Moved,
+    ];
+
+    /// True when good tracking alone cannot end it: a landmark check must pass.
     #[must_use]
     pub const fn needs_check(self) -> bool {
-        matches!(self, Self::Drift | Self::CheckFailed)
+        matches!(self, Self::Drift | Self::CheckFailed | Self::Doubtful | Self::Restarted | Self::Moved)
     }
 
     /// A few words for the screen.
@@ -52,6 +78,9 @@ impl DegradedReason {
             Self::ClockJumped => "the tracker's clock jumped",
             Self::Drift => "the reference moved against the bone: check a landmark",
             Self::CheckFailed => "the landmark check failed: check again or register again",
+            Self::Doubtful => "the registration is doubtful: check landmarks",
+            Self::Restarted => "the program was started again: check landmarks",
+            Self::Moved => "registered after something had moved: check landmarks",
         }
     }
 }
@@ -63,7 +92,8 @@ pub enum SessionState {
     NoImage,
     /// A segmented CT is there; nothing is registered.
     Segmented,
-    /// A registration was accepted, with this verdict; never `Reject`.
+    /// Registered with this verdict, never `Reject`; a doubtful one has passed
+    /// its landmark check.
     Registered(Verdict),
     /// Poses are shown.
     Navigating,
@@ -96,8 +126,11 @@ pub enum Event {
     /// A registration was made. A rejected one voids what was there.
     Registered(Verdict),
     /// A registration of an earlier run was read back; it counts only after a
-    /// landmark check.
+    /// landmark check, and voids any other.
     Restored(Verdict),
+    /// The program was started again in the middle of an operation: whatever is
+    /// registered counts only after a landmark check.
+    Restarted,
     /// A landmark was touched and lay where the registration says.
     CheckPassed,
     /// A landmark was touched and lay elsewhere.
@@ -135,11 +168,14 @@ pub struct Session {
     state: SessionState,
     /// Verdict of a registration read back after a restart and not yet checked.
     restored: Option<Verdict>,
+    /// Why the next registration needs a check even when it is accepted; until
+    /// one passes.
+    owed: Option<DegradedReason>,
 }
 
 impl Default for Session {
     fn default() -> Self {
-        Self { state: SessionState::NoImage, restored: None }
+        Self { state: SessionState::NoImage, restored: None, owed: None }
     }
 }
 
@@ -150,8 +186,8 @@ impl Session {
         self.state
     }
 
-    /// True when a landmark check is all that is missing: after a restart,
-    /// after drift, after a failed check.
+    /// True when a landmark check is all that is missing before poses are
+    /// shown.
     #[must_use]
     pub const fn awaits_check(self) -> bool {
         match self.state {
@@ -167,23 +203,42 @@ impl Session {
     /// [`RefusedEvent`] when the event may not follow the state; the state
     /// stays.
     pub fn apply(&mut self, event: Event) -> Result<SessionState, RefusedEvent> {
+        let next = self.next(event).ok_or(RefusedEvent { state: self.state, event })?;
+        match event {
+            Event::TrackingGood | Event::TrackingBad(_) => {}
+            Event::Restored(verdict) => self.restored = Some(verdict),
+            // A restart in the middle of a check leaves it to be passed.
+            Event::Restarted => {}
+            _ => self.restored = None,
+        }
+        match event {
+            Event::CheckPassed => self.owed = None,
+            Event::Restored(_) | Event::Restarted => self.owed = Some(DegradedReason::Restarted),
+            Event::DriftFound | Event::ReferenceChanged | Event::CheckFailed => self.owed = Some(DegradedReason::Moved),
+            _ => {}
+        }
+        self.state = next;
+        Ok(next)
+    }
+
+    /// The state that follows; `None` where the event makes no sense.
+    fn next(self, event: Event) -> Option<SessionState> {
         use Event as E;
         use SessionState as S;
         let state = self.state;
-        let next = match (state, event) {
+        match (state, event) {
             (S::Stopped, _) => None,
             (_, E::Stop) => Some(S::Stopped),
             (_, E::ImageReady) => Some(S::Segmented),
-            (S::NoImage, _) => None,
-            (_, E::Registered(Verdict::Reject)) => Some(S::Segmented),
-            (_, E::Registered(verdict)) => Some(S::Registered(verdict)),
-            (S::Segmented, E::Restored(Verdict::Reject)) => None,
-            (S::Segmented, E::Restored(_)) => Some(S::Segmented),
+            (S::NoImage, _) | (_, E::Restored(Verdict::Reject)) => None,
+            (_, E::Registered(verdict)) => Some(self.registered(verdict)),
+            (_, E::Restored(_)) | (S::Segmented, E::Restarted) => Some(S::Segmented),
             (S::Segmented, E::CheckPassed) => self.restored.map(S::Registered),
             (S::Segmented, E::CheckFailed) => self.restored.map(|_| S::Segmented),
             (_, E::ReferenceChanged | E::ToolGeometryChanged | E::RegistrationWithdrawn) => Some(S::Segmented),
-            (S::Segmented, _) | (_, E::Restored(_)) => None,
+            (S::Segmented, _) => None,
             // From here on something is registered.
+            (_, E::Restarted) => Some(S::Degraded(DegradedReason::Restarted)),
             (_, E::DriftFound) => Some(S::Degraded(DegradedReason::Drift)),
             (_, E::CheckFailed) => Some(S::Degraded(DegradedReason::CheckFailed)),
             (S::Degraded(reason), E::CheckPassed) if reason.needs_check() => Some(S::Navigating),
@@ -192,15 +247,17 @@ impl Session {
             (_, E::TrackingGood) => Some(S::Navigating),
             (S::Registered(_), E::TrackingBad(_)) => Some(state),
             (_, E::TrackingBad(reason)) => Some(S::Degraded(reason)),
-        };
-        let next = next.ok_or(RefusedEvent { state, event })?;
-        self.restored = match (event, next) {
-            (E::Restored(verdict), _) => Some(verdict),
-            (E::TrackingGood | E::TrackingBad(_), _) => self.restored,
-            _ => None,
-        };
-        self.state = next;
-        Ok(next)
+        }
+    }
+
+    /// Where a registration leads: what is owed, or doubtful, needs a check.
+    fn registered(self, verdict: Verdict) -> SessionState {
+        match (verdict, self.owed) {
+            (Verdict::Reject, _) => SessionState::Segmented,
+            (_, Some(owed)) => SessionState::Degraded(owed),
+            (Verdict::Doubtful, None) => SessionState::Degraded(DegradedReason::Doubtful),
+            (Verdict::Accept, None) => SessionState::Registered(verdict),
+        }
     }
 }
 

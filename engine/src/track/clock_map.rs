@@ -7,6 +7,10 @@
 //! may rise only as fast as clocks drift apart, so that a link that becomes
 //! slow is seen as delay and not taken for a new offset.
 //!
+//! When the source's clock is set, or its source starts anew, the offset is
+//! lost. The delay is not: what the packets before the step were late by, those
+//! after it are taken to be late by as well, until one shows that it is faster.
+//!
 //! What it cannot see: the part of the delay every packet has. A tracker that
 //! measures 14 ms before it sends is 14 ms older than said; give the figure of
 //! its data sheet as [`ClockSettings::least_delay`].
@@ -66,6 +70,12 @@ pub struct Mapped {
     pub step: Option<ClockStep>,
 }
 
+/// Packets whose least delay is carried over a step of the clock: a burst has a
+/// fast one among so many, a slow link has none.
+const RECENT: usize = 8;
+/// Silence after which the link is another one, and nothing is carried.
+const LONGEST_CARRY_NS: i64 = 10_000_000_000;
+
 /// Length of the stretches whose least delays give the drift.
 const BUCKET_NS: i64 = 10_000_000_000;
 /// Stretches kept: five minutes.
@@ -91,6 +101,10 @@ pub struct ClockMap {
     bucket: Option<(i64, i64)>,
     minima: [(i64, i64); BUCKETS],
     minima_seen: usize,
+    /// Delays beyond the least one of the newest packets, ns, and their number.
+    recent: [i64; RECENT],
+    recent_seen: usize,
+    last_arrival: i64,
 }
 
 fn signed(time: Nanoseconds) -> i64 {
@@ -116,6 +130,9 @@ impl ClockMap {
             bucket: None,
             minima: [(0, 0); BUCKETS],
             minima_seen: 0,
+            recent: [0; RECENT],
+            recent_seen: 0,
+            last_arrival: 0,
         }
     }
 
@@ -144,7 +161,7 @@ impl ClockMap {
             None
         };
         if !self.started || step.is_some() {
-            self.restart(source, found);
+            self.restart(source, found - self.carried(arrival));
         } else {
             self.offset = expected.min(found as f64);
             self.newest = source;
@@ -152,6 +169,8 @@ impl ClockMap {
         self.learn(source, found);
         let least = signed(self.settings.least_delay);
         let measured = (source + self.offset.round() as i64).min(arrival);
+        self.recent[self.recent_seen % RECENT] = arrival - measured;
+        (self.recent_seen, self.last_arrival) = (self.recent_seen + 1, arrival);
         Mapped { session_time: unsigned(measured - least), excess_delay: unsigned(arrival - measured), step }
     }
 
@@ -160,6 +179,15 @@ impl ClockMap {
         let is_known = self.minima_seen >= ENOUGH_BUCKETS;
         let margin = if is_known { self.settings.margin_ppm } else { self.settings.max_drift_ppm };
         self.offset + (self.drift + margin * 1e-6) * (source - self.newest).max(0) as f64
+    }
+
+    /// What a packet that arrives after a step is late by: at least as much as
+    /// the fastest of the last ones.
+    fn carried(&self, arrival: i64) -> i64 {
+        if self.recent_seen < RECENT || arrival - self.last_arrival > LONGEST_CARRY_NS {
+            return 0;
+        }
+        self.recent.iter().copied().min().unwrap_or(0)
     }
 
     fn restart(&mut self, source: i64, offset: i64) {

@@ -83,6 +83,41 @@ fn steps_of_the_clock_are_seen_at_once_and_followed() {
 }
 
 #[test]
+fn a_slow_link_stays_slow_when_the_clock_is_set() {
+    // Poses 400 ms old must not look new because the tracker's clock jumped.
+    for by_ms in [10_000, -900, -50_000] {
+        let mut world = World::new(10_000_000_000, 0.0);
+        world.run(5);
+        world.delay_ms = 400.0;
+        world.run(1);
+        world.offset_ns -= by_ms * 1_000_000;
+        let (error, mapped) = world.packet();
+        assert!(mapped.step.is_some() && error.abs() < 10.0, "{by_ms}: {error} ms");
+        let (worst, excess) = (world.run(1).0, world.packet().1.excess_delay);
+        assert!(worst < 10.0 && excess.0 > 390 * MILLISECOND_NS, "{by_ms}: {worst} ms, {excess:?}");
+        // The link recovers, and is seen to.
+        world.delay_ms = 0.0;
+        assert!(world.run(5).0 < 10.0 && world.packet().1.excess_delay.0 < 10 * MILLISECOND_NS);
+    }
+}
+
+#[test]
+fn one_late_packet_or_a_long_silence_before_a_step_is_not_carried_over_it() {
+    for (late, silence_ns) in [(1, 0), (60, 20_000_000_000)] {
+        let mut world = World::new(10_000_000_000, 0.0);
+        world.run(5);
+        world.delay_ms = 400.0;
+        (0..late).for_each(|_| {
+            world.packet();
+        });
+        (world.delay_ms, world.time_ns) = (0.0, world.time_ns + silence_ns);
+        world.offset_ns -= 10_000_000_000;
+        assert!(world.packet().1.step.is_some());
+        assert!(world.packet().0.abs() < 10.0, "{late} late packets, {silence_ns} ns of silence");
+    }
+}
+
+#[test]
 fn absurd_stamps_are_mapped_to_something_not_after_the_arrival() {
     let mut map = ClockMap::new(ClockSettings::default());
     let stamps = [0, 1, u64::MAX, 0, u64::MAX / 2, 5, u64::MAX, u64::MAX];

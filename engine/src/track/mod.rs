@@ -4,6 +4,8 @@
 //! packet is worth is decided in [`crate::safety`], on the source's own time.
 
 mod clock_map;
+mod connector;
+pub mod ndi;
 pub mod openigtlink;
 mod packet;
 mod packet_words;

@@ -48,23 +48,13 @@ impl Words for TrackerPacket {
             [words.time()?, words.time()?, words.time()?, words.time()?];
         let tracker_from_patient = read(words)?;
         let count = words.word()?;
-        let mut tools = ToolList::default();
-        for index in 0..MAX_TOOLS as u64 {
+        let mut slots = [ToolSlot::default(); MAX_TOOLS];
+        for slot in &mut slots {
             let id = ToolId(u16::try_from(words.word()?).ok()?);
-            let slot = ToolSlot { id, tracker_from_tool: read(words)? };
-            if index < count && !tools.push(slot) {
-                return None;
-            }
+            *slot = ToolSlot { id, tracker_from_tool: read(words)? };
         }
-        (count <= MAX_TOOLS as u64).then_some(Self {
-            sequence,
-            source_time,
-            arrival_time,
-            decoded_time,
-            session_time,
-            tracker_from_patient,
-            tools,
-        })
+        let tools = ToolList::from_slots(slots, count)?;
+        Some(Self { sequence, source_time, arrival_time, decoded_time, session_time, tracker_from_patient, tools })
     }
 }
 

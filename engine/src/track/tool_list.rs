@@ -38,7 +38,27 @@ impl<T: Copy + Default> ToolList<T> {
     }
 }
 
+impl<T: Copy + Default> FromIterator<T> for ToolList<T> {
+    /// The first [`MAX_TOOLS`] values; the others are left out. Who must not
+    /// lose any asks [`ToolList::from_slice`] or [`ToolList::from_slots`].
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut list = Self::default();
+        // Not beyond what is taken: the iterator may have no end.
+        values.into_iter().take(MAX_TOOLS).for_each(|value| {
+            let _it_fits = list.push(value);
+        });
+        list
+    }
+}
+
 impl<T> ToolList<T> {
+    /// The first `len` of all places; `None` when there are not so many.
+    #[must_use]
+    pub fn from_slots(items: [T; MAX_TOOLS], len: u64) -> Option<Self> {
+        let len = u8::try_from(len).ok().filter(|len| usize::from(*len) <= MAX_TOOLS)?;
+        Some(Self { items, len })
+    }
+
     /// The values, to change in place.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
         self.items[..usize::from(self.len)].iter_mut()
@@ -70,6 +90,13 @@ mod tests {
         assert!(!list.push(8));
         assert_eq!(*list, [0, 1, 2, 3, 4, 5, 6, 7]);
         assert!(ToolList::from_slice(&[0; 9]).is_none());
+    }
+
+    #[test]
+    fn more_values_than_places_are_cut_or_refused() {
+        assert_eq!((0..).collect::<ToolList<i32>>(), ToolList::from_slice(&[0, 1, 2, 3, 4, 5, 6, 7]).unwrap());
+        assert_eq!(*ToolList::from_slots([7; MAX_TOOLS], 2).unwrap(), [7, 7]);
+        assert!(ToolList::from_slots([7; MAX_TOOLS], 9).is_none() && ToolList::from_slots([7; 8], 264).is_none());
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Condition {
     NotRegistered,
     /// The reference on the patient is not seen.
     ReferenceLost,
+    /// Poses are withheld until a landmark check passes.
+    CheckNeeded,
 }
 
 impl Condition {
@@ -56,6 +58,7 @@ impl Condition {
             Self::Implausible => "IMPLAUSIBLE",
             Self::NotRegistered => "NOT REGISTERED",
             Self::ReferenceLost => "REFERENCE LOST",
+            Self::CheckNeeded => "CHECK NEEDED",
         }
     }
 
@@ -70,6 +73,7 @@ impl Condition {
             Self::Implausible => Some("TOOL POSE IMPLAUSIBLE"),
             Self::NotRegistered => Some("NOT REGISTERED"),
             Self::ReferenceLost => Some("PATIENT REFERENCE NOT SEEN"),
+            Self::CheckNeeded => Some("TOUCH LANDMARKS TO CHECK THE REGISTRATION"),
         }
     }
 }
@@ -134,6 +138,7 @@ fn condition(snapshot: &Snapshot, tool: &ToolView) -> Condition {
         (ToolState::Lost, _) => Condition::ToolLost,
         (ToolState::Frozen, _) => Condition::Frozen,
         (ToolState::Implausible, _) => Condition::Implausible,
+        (_, SessionState::Degraded(reason)) if reason.needs_check() && !has_pose => Condition::CheckNeeded,
         (ToolState::Live | ToolState::Stale, _) if !has_pose => Condition::ReferenceLost,
         (ToolState::Live, _) => Condition::Live,
         (ToolState::Stale, _) => Condition::Stale,
@@ -250,6 +255,8 @@ mod tests {
         let mut blind = snapshot(ToolState::Live, SessionState::Degraded(DegradedReason::ToolLost));
         blind.tools.iter_mut().for_each(|tool| tool.ct_from_tip = None);
         assert_eq!(Picture::of(Some(&blind), Duration::ZERO).condition, Condition::ReferenceLost);
+        blind.session = SessionState::Degraded(DegradedReason::Doubtful);
+        assert_eq!(Picture::of(Some(&blind), Duration::ZERO).condition, Condition::CheckNeeded);
         let unregistered = snapshot(ToolState::Live, SessionState::Segmented);
         assert_eq!(Picture::of(Some(&unregistered), Duration::ZERO).condition, Condition::NotRegistered);
     }

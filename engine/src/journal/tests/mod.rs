@@ -3,6 +3,8 @@
 mod damage;
 mod disk;
 mod replay;
+mod restart;
+mod tracker_recording;
 
 use std::fs;
 use std::path::{Path, PathBuf};

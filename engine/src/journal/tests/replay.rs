@@ -38,19 +38,19 @@ fn recorded() -> Folder {
     folder
 }
 
-fn replayed(folder: &Folder, settings: LoopSettings) -> Verification {
+fn replayed(folder: &Folder, settings: &LoopSettings) -> Verification {
     let mut make =
-        |_: &SessionStart, _: Option<&RecordedRegistration>| Ok(NavigationLoop::with_settings(guidance()?, settings));
+        |_: &SessionStart, _: Option<&RecordedRegistration>| Ok(NavigationLoop::with_settings(guidance()?, *settings));
     verify(&folder.0, ReadLimits::default(), &mut make).unwrap()
 }
 
 #[test]
 fn a_session_replays_bit_for_bit() {
     let folder = recorded();
-    let found = replayed(&folder, LoopSettings::default());
+    let found = replayed(&folder, &LoopSettings::default());
     assert!(found.is_exact() && found.divergence.is_none(), "{:?}", found.divergence);
     assert_eq!((found.sessions, found.packets, found.snapshots, found.lost), (1, 23, 40, 0));
-    assert_eq!(found, replayed(&folder, LoopSettings::default()));
+    assert_eq!(found, replayed(&folder, &LoopSettings::default()));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn other_settings_and_other_cases_are_refused_in_words() {
     let start = SessionStart::new([1; 32], &LoopSettings::default(), TrackerErrors::default(), list);
     assert!(start.check(&[1; 32], &LoopSettings::default()).is_ok());
     assert!(start.check(&[2; 32], &LoopSettings::default()).unwrap_err().contains("another case"));
-    let other = LoopSettings { check_tolerance_mm: 9.0, ..LoopSettings::default() };
+    let other = LoopSettings { prediction: ms(9), ..LoopSettings::default() };
     assert!(start.check(&[1; 32], &other).unwrap_err().contains("other settings"));
 }
 

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use engine::case::Case;
 use engine::io::{self, Limits};
+use engine::journal::{ReadLimits, RecordedRegistration, case_hash, last_registration};
 use engine::register::{Registration, simulate};
 use engine::rehearsal::Scenario;
 use engine::volume::Volume;
 use geom::{Ct, Point};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::live::register_case;
 use super::super::register::{centred_guess, read_points, read_transform, registration_json, registration_text};
@@ -18,19 +19,27 @@ use crate::failure::{Blame, Failure};
 
 /// A registered case.
 pub struct Patient {
-    /// Where the CT lies on the patient.
-    pub registration: Registration,
+    /// Where the CT lies on the patient, as the journal keeps it.
+    pub recorded: RecordedRegistration,
     /// The simulated patient and surgeon, for a simulated tracker.
     pub scenario: Option<Scenario>,
+    /// Made now; `None` for one that was read back.
+    made: Option<Registration>,
     targets: Vec<Point<Ct>>,
     true_tre_mm: Option<f64>,
 }
 
 impl Patient {
     /// Registers the points that were touched, or those of a simulated surgeon
-    /// where the tracker is simulated.
+    /// where the tracker is simulated; or reads a registration back.
     pub fn new(address: &Address, options: &NavigateArguments, case: &Case) -> Result<Self, Failure> {
         let scenario = if *address == Address::Simulated { Some(scenario(case, options.seed)?) } else { None };
+        let centres = || case.vertebrae.iter().map(|v| v.body_centre).collect();
+        let targets = scenario.as_ref().map_or_else(centres, |s| s.targets.clone());
+        if options.resume {
+            let recorded = read_back(options.journal.as_deref().unwrap_or_else(|| Path::new("")), case)?;
+            return Ok(Self { recorded, scenario, made: None, targets, true_tre_mm: None });
+        }
         let bone = case.surface_points();
         let (points, initial) = match (&options.points, &scenario) {
             (Some(points), _) => {
@@ -41,27 +50,53 @@ impl Patient {
             }
             (None, Some(scenario)) => (scenario.points.clone(), scenario.first_guess),
             (None, None) => {
-                let what = "nothing is shown without a registration: give the points touched on the bone with --points and a first guess with --initial";
+                let what = "nothing is shown without a registration: give the points touched on the bone with --points and a first guess with --initial, or take the last one of a journal again with --resume";
                 return Err(Failure::WrongUse(anyhow::anyhow!(what)));
             }
         };
-        let registration = register_case(&bone, &points, &initial).bad_input()?;
-        let centres = || case.vertebrae.iter().map(|v| v.body_centre).collect();
-        let targets = scenario.as_ref().map_or_else(centres, |s| s.targets.clone());
+        let made = register_case(&bone, &points, &initial).bad_input()?;
         let truth = scenario.as_ref().filter(|_| options.points.is_none()).map(|s| s.patient_from_ct);
-        let true_tre_mm = truth.map(|truth| simulate::true_tre_mm(&registration.patient_from_ct(), &truth, &targets));
-        Ok(Self { registration, scenario, targets, true_tre_mm })
+        let true_tre_mm = truth.map(|truth| simulate::true_tre_mm(&made.patient_from_ct(), &truth, &targets));
+        Ok(Self { recorded: RecordedRegistration::from(&made), scenario, made: Some(made), targets, true_tre_mm })
     }
 
     /// For machines.
     pub fn json(&self) -> Value {
-        registration_json(&self.registration, &self.targets, self.true_tre_mm)
+        match &self.made {
+            Some(made) => registration_json(made, &self.targets, self.true_tre_mm),
+            None => json!({
+                "verdict": self.recorded.verdict.to_string(),
+                "rms_mm": self.recorded.rms_mm,
+                "patient_from_ct": self.recorded.patient_from_ct.to_row_major(),
+                "resumed": true,
+            }),
+        }
     }
 
     /// For people.
     pub fn text(&self) -> String {
-        registration_text(&self.registration, &self.targets, self.true_tre_mm)
+        match &self.made {
+            Some(made) => registration_text(made, &self.targets, self.true_tre_mm),
+            None => format!(
+                "Registration read back, {}, RMS {:.2} mm: it counts after a landmark check",
+                self.recorded.verdict, self.recorded.rms_mm
+            ),
+        }
     }
+}
+
+/// The last registration of a journal of the same case.
+fn read_back(journal: &Path, case: &Case) -> Result<RecordedRegistration, Failure> {
+    let found = last_registration(journal, ReadLimits::default()).bad_input()?;
+    let shown = journal.display();
+    let (start, recorded) = found
+        .ok_or_else(|| anyhow::anyhow!("{shown} holds no registration that still counts: register with --points"))
+        .bad_input()?;
+    if start.case_hash != case_hash(case) {
+        let what = format!("the registration in {shown} was made on another case; give the case of that session");
+        return Err(Failure::BadInput(anyhow::anyhow!(what)));
+    }
+    Ok(recorded)
 }
 
 fn scenario(case: &Case, seed: u64) -> Result<Scenario, Failure> {

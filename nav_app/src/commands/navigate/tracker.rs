@@ -7,14 +7,13 @@ use engine::clock::Clock;
 use engine::io::numbers;
 use engine::journal::{JournalSource, ReadLimits};
 use engine::rt::TrackedTool;
+use engine::track::ndi::{NdiSource, NdiSourceSettings};
 use engine::track::openigtlink::{IgtlSource, IgtlSourceSettings};
 use engine::track::recording::{RecordedSource, Recording, RecordingLimits};
 use engine::track::{Source, ToolId, ToolNames};
 use geom::{Tip, Tool, Transform};
 
-use super::super::live::simulated_tracker;
-use super::patient::Patient;
-use crate::cli::NavigateArguments;
+use crate::cli::TrackerArguments;
 use crate::failure::{Blame, Failure};
 
 /// A tracker that can be read, and the arrays it is to follow.
@@ -32,12 +31,14 @@ pub enum Address {
     Simulated,
     /// An OpenIGTLink server, `HOST:PORT`.
     OpenIgtLink(String),
+    /// An NDI tracker, `HOST:PORT`.
+    Ndi(String),
     /// A recording or a journal.
     Replay(PathBuf),
 }
 
 impl Address {
-    /// Reads `sim://`, `igtl://HOST:PORT` or `replay://FILE`.
+    /// Reads `sim://`, `igtl://HOST:PORT`, `ndi://HOST:PORT` or `replay://FILE`.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let (scheme, place) = text.split_once(':').unwrap_or((text, ""));
         let place = place.trim_start_matches("//");
@@ -46,58 +47,65 @@ impl Address {
             "igtl" if place.is_empty() => Err(Failure::WrongUse(anyhow::anyhow!(
                 "an OpenIGTLink tracker needs its address: igtl://127.0.0.1:18944"
             ))),
-            "igtl" if place.contains(':') => Ok(Self::OpenIgtLink(place.to_owned())),
-            "igtl" => Ok(Self::OpenIgtLink(format!("{place}:18944"))),
-            "replay" if !place.is_empty() => Ok(Self::Replay(place.into())),
-            "ndi" => Err(Failure::WrongUse(anyhow::anyhow!(
-                "NDI trackers are not spoken to directly yet; run PlusServer beside it and give igtl://HOST:18944"
+            "igtl" => Ok(Self::OpenIgtLink(with_port(place, 18944))),
+            "ndi" if place.is_empty() => Err(Failure::WrongUse(anyhow::anyhow!(
+                "an NDI tracker needs its address: ndi://192.168.0.9 or ndi://HOST:PORT"
             ))),
+            "ndi" => Ok(Self::Ndi(with_port(place, 8765))),
+            "replay" if !place.is_empty() => Ok(Self::Replay(place.into())),
             _ => Err(Failure::WrongUse(anyhow::anyhow!(
-                "{text:?} is no tracker; there are sim://, igtl://HOST:PORT and replay://FILE"
+                "{text:?} is no tracker; there are sim://, igtl://HOST:PORT, ndi://HOST:PORT and replay://FILE"
             ))),
         }
     }
 }
 
-/// Opens the tracker.
+/// `place` with the usual port where it names none.
+fn with_port(place: &str, usual: u16) -> String {
+    // An IPv6 address has colons of its own, within brackets.
+    let has_port = place.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
+    if has_port { place.to_owned() } else { format!("{place}:{usual}") }
+}
+
+/// Opens the tracker; a simulated one is made by `simulated`, which knows what
+/// it is to see.
 pub fn open(
     address: &Address,
-    options: &NavigateArguments,
-    patient: &Patient,
+    options: &TrackerArguments,
     clock: &Arc<dyn Clock>,
+    simulated: impl FnOnce() -> Result<Tracker, Failure>,
 ) -> Result<Tracker, Failure> {
     match address {
-        Address::Simulated => simulated(options, patient),
+        Address::Simulated => simulated(),
         Address::OpenIgtLink(address) => {
             let (names, tools) = names(options)?;
             let settings = IgtlSourceSettings::new(address.clone(), names);
             let source = IgtlSource::start(settings, clock.clone()).internal()?;
             Ok(Tracker { source: Box::new(source), tools })
         }
+        Address::Ndi(address) => {
+            let (names, tools) = names(options)?;
+            let settings = NdiSourceSettings::new(address.clone(), names);
+            let source = NdiSource::start(settings, clock.clone()).internal()?;
+            Ok(Tracker { source: Box::new(source), tools })
+        }
         Address::Replay(path) => replayed(options, path),
     }
 }
 
-fn simulated(options: &NavigateArguments, patient: &Patient) -> Result<Tracker, Failure> {
-    let scenario = patient.scenario.as_ref().ok_or_else(|| anyhow::anyhow!("no simulated patient")).internal()?;
-    let (tracker, pointer) = simulated_tracker(scenario, options.seed)?;
-    Ok(Tracker { source: Box::new(tracker), tools: vec![pointer] })
-}
-
-fn replayed(options: &NavigateArguments, path: &Path) -> Result<Tracker, Failure> {
+fn replayed(options: &TrackerArguments, path: &Path) -> Result<Tracker, Failure> {
+    let (names, tools) = names(options)?;
     if path.is_dir() {
         let source = JournalSource::open(path, ReadLimits::default()).bad_input()?;
-        let (_, tools) = names(options)?;
         return Ok(Tracker { source: Box::new(source), tools });
     }
-    let (names, tools) = names(options)?;
     let recording = Recording::read(path, &names, &RecordingLimits::default()).bad_input()?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(Tracker { source: Box::new(RecordedSource::new(name, recording)), tools })
 }
 
 /// The arrays by name: `NAME` or `NAME=FILE` with the calibration of the tip.
-fn names(options: &NavigateArguments) -> Result<(ToolNames, Vec<TrackedTool>), Failure> {
+fn names(options: &TrackerArguments) -> Result<(ToolNames, Vec<TrackedTool>), Failure> {
     let parts: Vec<(&str, Option<&str>)> = options
         .tool
         .iter()
@@ -119,4 +127,25 @@ fn names(options: &NavigateArguments) -> Result<(ToolNames, Vec<TrackedTool>), F
 fn calibration(path: &Path) -> Result<Transform<Tool, Tip>, Failure> {
     let matrix = numbers::read_matrix(path).bad_input()?;
     Transform::from_row_major(&matrix).map_err(|e| anyhow::anyhow!("{}: {e}", path.display())).bad_input()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<Address> {
+        Address::parse(text).ok()
+    }
+
+    #[test]
+    fn addresses_get_the_port_of_their_protocol() {
+        assert_eq!(parsed("igtl://tracker"), Some(Address::OpenIgtLink("tracker:18944".into())));
+        assert_eq!(parsed("ndi://192.168.0.9"), Some(Address::Ndi("192.168.0.9:8765".into())));
+        assert_eq!(parsed("ndi://192.168.0.9:3000"), Some(Address::Ndi("192.168.0.9:3000".into())));
+        assert_eq!(parsed("ndi://[fe80::1]"), Some(Address::Ndi("[fe80::1]:8765".into())));
+        assert_eq!(parsed("replay://folder"), Some(Address::Replay("folder".into())));
+        for nothing in ["ndi://", "igtl://", "replay://", "serial:", ""] {
+            assert_eq!(parsed(nothing), None, "{nothing}");
+        }
+    }
 }

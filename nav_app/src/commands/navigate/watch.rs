@@ -1,10 +1,10 @@
-//! What happened in a session that runs without a window.
+//! What happens in a session, and what its user is asked to do.
 #![allow(clippy::print_stderr, reason = "a running session tells what changes on stderr")]
 
 use std::time::{Duration, Instant};
 
-use engine::rt::{LiveSession, Snapshot};
-use engine::safety::{Alarm, SessionState, ToolState};
+use engine::rt::{LoopSettings, Reader, Snapshot};
+use engine::safety::{Alarm, CheckPrompt, SessionState, ToolState};
 use serde_json::{Value, json};
 
 /// Time between two looks.
@@ -25,17 +25,19 @@ pub struct Watch {
     session: Option<SessionState>,
     tools: Vec<(u16, ToolState)>,
     alarms: Vec<Alarm>,
+    prompt: Option<CheckPrompt>,
     last: Option<Snapshot>,
     snapshots: u64,
     live: u64,
 }
 
 impl Watch {
-    /// Looks at the session for a while; 0 goes on until the program is ended.
-    pub fn follow(live: &LiveSession, duration: Duration, quiet: bool) -> Self {
+    /// Looks at the session until `is_over` says so of the time that passed, or
+    /// the session was ended.
+    pub fn follow(snapshots: &Reader<Snapshot>, quiet: bool, is_over: &dyn Fn(Duration) -> bool) -> Self {
         let (started, mut watch) = (Instant::now(), Self::default());
-        while duration.is_zero() || started.elapsed() < duration {
-            if let Some(snapshot) = live.latest() {
+        while !is_over(started.elapsed()) && watch.session != Some(SessionState::Stopped) {
+            if let Some(snapshot) = snapshots.take() {
                 let told = watch.happenings.len();
                 watch.look(&snapshot, started.elapsed().as_secs_f64());
                 for new in watch.happenings.iter().skip(told).filter(|_| !quiet) {
@@ -73,6 +75,14 @@ impl Watch {
         for alarm in self.alarms.iter().filter(|alarm| !alarms.contains(alarm)) {
             tell(format!("over: {alarm}"));
         }
+        let prompt = snapshot.check_prompt(LoopSettings::default().check);
+        if self.prompt != prompt {
+            self.prompt = prompt;
+            match prompt {
+                Some(prompt) => tell(prompt.to_string()),
+                None => tell("no landmark check is asked for any more".into()),
+            }
+        }
         self.alarms = alarms;
         self.snapshots += 1;
         self.live += u64::from(snapshot.guided().state == ToolState::Live);
@@ -92,6 +102,7 @@ impl Watch {
                 "bone_distance_mm": s.guided().bone_distance_mm,
                 "level": s.guided().nearest_level.map(|level| level.to_string()),
                 "predicted_tre_mm": s.guided().predicted_tre_mm,
+                "asked": self.prompt.map(|prompt| prompt.to_string()),
             })),
         })
     }

@@ -1,10 +1,10 @@
-//! The report of a rehearsal: errors by verdict, where to touch more.
+//! The report of a rehearsal: errors by verdict, where to touch more, faults.
 
 use std::fmt::Write;
 
 use engine::register::Verdict;
 
-use super::summary::{Summary, WRONG_MM, counts};
+use super::summary::{Summary, WRONG_MM, broken, counts};
 use crate::page::{begin, escaped};
 use crate::quantile::quantile;
 
@@ -45,6 +45,7 @@ pub fn page(summary: &Summary) -> String {
         }
         page.push_str("</ol>\n");
     }
+    faults(&mut page, summary);
     page.push_str("</html>\n");
     page
 }
@@ -111,6 +112,26 @@ fn table(page: &mut String, summary: &Summary) {
     page.push_str("</table></div>\n");
 }
 
+/// One row a session with faults.
+fn faults(page: &mut String, summary: &Summary) {
+    if summary.faults.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<h2>Faults</h2>\n<p>Each in a simulated session of its own, on a phantom whose truth is known.</p>\n\
+         <div class=\"wide\"><table>\n<tr><th>fault</th><th>found after ms</th><th>holds</th><th>shown or said</th></tr>\n",
+    );
+    for trial in &summary.faults {
+        let outcome = &trial.outcome;
+        let found = outcome.detected_ms.map_or("-".to_owned(), |ms| format!("{ms:.0}"));
+        let wrong = broken(trial).into_iter().chain(outcome.problem.as_deref()).collect::<Vec<_>>().join("; ");
+        let held = if trial.holds() { "yes".to_owned() } else { format!("no: {}", escaped(&wrong)) };
+        let (name, seen) = (escaped(&trial.name), escaped(&outcome.seen.join("; ")));
+        let _infallible = writeln!(page, "<tr><td>{name}</td><td>{found}</td><td>{held}</td><td>{seen}</td></tr>");
+    }
+    page.push_str("</table></div>\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::summary::tests::example;
@@ -120,6 +141,7 @@ mod tests {
     fn every_verdict_is_drawn_and_nothing_breaks_out_of_the_page() {
         let page = page(&example());
         assert_eq!(page.matches("<rect ").count(), 3, "a refusal without a pose has no error");
+        assert!(page.contains("image &lt;twin&gt;") && page.contains("no: no reason was shown"));
         assert!(page.contains("a &amp; b") && page.contains("<td>rejected</td><td>1</td>"));
     }
 }

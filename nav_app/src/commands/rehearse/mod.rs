@@ -1,9 +1,10 @@
-//! `rehearse`: registrations of simulated patients, before there is a real one.
+//! `rehearse`: registrations of simulated patients, and sessions in which things
+//! go wrong, before there is a real one.
 
 mod html;
 mod summary;
 
-use engine::rehearsal::{Script, rehearse};
+use engine::rehearsal::{FaultTrial, Script, rehearse, rehearse_faults};
 use engine::volume::LabelMap;
 
 use crate::assets;
@@ -21,12 +22,32 @@ pub fn run(options: &RehearseArguments, quiet: bool) -> Result<Output, Failure> 
     let mut progress = Progress::new(script.trials, quiet);
     let count = script.trials;
     let rehearsal = rehearse(&labels, &script, &mut |n| progress.case("registration", script.points, n, count));
-    let summary = Summary { case, script: script.clone(), rehearsal: rehearsal.bad_input()? };
+    let rehearsal = rehearsal.bad_input()?;
     progress.finish();
+    let faults = faults(&script, quiet)?;
+    let summary = Summary { case, script, rehearsal, faults };
     if let Some(file) = &options.report {
         write_report(file, &html::page(&summary))?;
     }
     Ok(Output { json: summary.json(), text: summary.text(), is_refused: false })
+}
+
+/// The script's faults, each in a session on a phantom.
+fn faults(script: &Script, quiet: bool) -> Result<Vec<FaultTrial>, Failure> {
+    let faults = script.fault_script().bad_input()?;
+    if faults.injections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let folder = std::env::temp_dir().join(format!("spinenav-rehearse-faults-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).internal()?;
+    let names: Vec<String> = faults.injections.iter().map(|injection| injection.fault.full_name()).collect();
+    let mut progress = Progress::new(names.len() + 1, quiet);
+    let trials = rehearse_faults(&faults, script.seed, &folder, &mut |done| {
+        progress.step(names.get(done - 1).map_or("all faults together", |name| name.as_str()));
+    });
+    progress.finish();
+    let _left_to_the_system = std::fs::remove_dir_all(&folder);
+    Ok(trials)
 }
 
 fn script(options: &RehearseArguments) -> Result<Script, Failure> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::register::Verdict;
-use engine::rehearsal::{Rehearsal, Script, Trial};
+use engine::rehearsal::{FaultTrial, Rehearsal, Script, Trial};
 use serde_json::{Value, json};
 
 use crate::quantile::{quantile, sorted};
@@ -20,6 +20,23 @@ pub struct Summary {
     pub script: Script,
     /// What came out.
     pub rehearsal: Rehearsal,
+    /// What the script's faults led to.
+    pub faults: Vec<FaultTrial>,
+}
+
+/// The five things that must hold, in words.
+pub fn broken(trial: &FaultTrial) -> Vec<&'static str> {
+    let held = trial.outcome.invariants;
+    [
+        (held.no_panic, "it panicked"),
+        (held.deadline_kept, "the loop fell behind"),
+        (held.not_live, "a wrong pose was live"),
+        (held.reason_shown, "no reason was shown"),
+        (held.journalled, "the journal does not replay"),
+    ]
+    .into_iter()
+    .filter_map(|(holds, what)| (!holds).then_some(what))
+    .collect()
 }
 
 impl Summary {
@@ -77,7 +94,7 @@ impl Summary {
             "accepted_wrong": self.accepted_wrong(),
             "reasons": reasons.collect::<Vec<_>>(),
             "advice": advice.collect::<Vec<_>>(),
-            "faults": [],
+            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
         })
     }
 
@@ -118,6 +135,16 @@ impl Summary {
                 a.before_mm, a.after_mm
             )
         }));
+        if !self.faults.is_empty() {
+            let held = self.faults.iter().filter(|trial| trial.holds()).count();
+            lines.push(format!("{held} of {} sessions with faults went as they must:", self.faults.len()));
+        }
+        lines.extend(self.faults.iter().map(|trial| {
+            let found = trial.outcome.detected_ms.map_or("not found".into(), |ms| format!("found after {ms:.0} ms"));
+            let wrong = broken(trial).into_iter().chain(trial.outcome.problem.as_deref());
+            let wrong: String = wrong.map(|what| format!("; {what}")).collect();
+            format!("  {:32} {found}{wrong}", trial.name)
+        }));
         lines.join("\n")
     }
 
@@ -144,6 +171,21 @@ pub fn counts(errors: &[f64]) -> Vec<(f64, usize)> {
     LIMITS.into_iter().zip(lower).map(|(limit, lower)| (limit, below(limit) - below(lower))).collect()
 }
 
+fn fault(trial: &FaultTrial) -> Value {
+    let outcome = &trial.outcome;
+    json!({
+        "name": trial.name,
+        "script": outcome.faults,
+        "detected_ms": outcome.detected_ms,
+        "invariants": outcome.invariants,
+        "holds": trial.holds(),
+        "wrong_live_ms": outcome.wrong_live_ms,
+        "recovered_ms": outcome.recovered_ms,
+        "seen": outcome.seen,
+        "problem": outcome.problem,
+    })
+}
+
 fn percentiles(sorted: &[f64]) -> Value {
     let at = |share| quantile(sorted, share);
     json!({ "p50": at(0.5), "p90": at(0.9), "p95": at(0.95), "p99": at(0.99), "max": at(1.0) })
@@ -152,6 +194,18 @@ fn percentiles(sorted: &[f64]) -> Value {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use engine::fault::{Invariants, Outcome};
+
+    /// A fault that was found, and one that was not.
+    fn faults() -> Vec<FaultTrial> {
+        let held =
+            Invariants { no_panic: true, deadline_kept: true, not_live: true, reason_shown: true, journalled: true };
+        let found = Outcome { invariants: held, detected_ms: Some(70.0), ..Outcome::default() };
+        let missed = Outcome { invariants: Invariants { reason_shown: false, ..held }, ..Outcome::default() };
+        [("tracker freeze", found), ("image <twin>", missed)]
+            .map(|(name, outcome)| FaultTrial { name: name.to_owned(), outcome })
+            .to_vec()
+    }
 
     /// Two accepted, one of them wrong, and one refused without a pose.
     pub fn example() -> Summary {
@@ -168,7 +222,7 @@ pub mod tests {
             trial(None, Verdict::Reject, &["only 7 points"]),
         ];
         let rehearsal = Rehearsal { levels: Vec::new(), trials, advice: Vec::new() };
-        Summary { case: "a & b".to_owned(), script: Script::default(), rehearsal }
+        Summary { case: "a & b".to_owned(), script: Script::default(), rehearsal, faults: faults() }
     }
 
     #[test]
@@ -179,6 +233,9 @@ pub mod tests {
         assert_eq!(json["reasons"][0]["trials"], 2);
         let text = example().text();
         assert!(text.contains("2 mm: 1") && text.contains("2 times: only 12 points"), "{text}");
+        assert!(text.contains("1 of 2 sessions") && text.contains("not found; no reason was shown"), "{text}");
+        assert_eq!((&json["faults"][0]["detected_ms"], &json["faults"][1]["holds"]), (&70.0.into(), &false.into()));
+        assert_eq!(json["faults"][1]["invariants"]["reason_shown"], false);
         assert_eq!(counts(&[0.15, 0.4, 3.0]).iter().map(|c| c.1).collect::<Vec<_>>(), [0, 0, 1, 0, 1, 0, 0, 1, 0]);
     }
 }

@@ -3,7 +3,6 @@
 //! One thread makes connections; reading happens on the caller's thread, so
 //! that a pose is decoded where it is used, without a hop between threads.
 
-mod connector;
 mod settings;
 
 use std::io::{ErrorKind, Write};
@@ -22,6 +21,7 @@ use super::messages::{Message, STATUS_OK, Status};
 use super::name::Name;
 use super::timestamp::Timestamp;
 use crate::clock::Clock;
+use crate::track::connector;
 
 pub use settings::{ClientSettings, LinkEnd, Request};
 
@@ -73,7 +73,7 @@ impl Client {
     /// # Errors
     /// The system refused a thread.
     pub fn start(settings: ClientSettings, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let (wanted, ready) = connector::start(&settings)?;
+        let (wanted, ready) = connector::start(settings.connection())?;
         let encoder = Encoder::new(settings.version);
         let counts = Arc::new(Counts::default());
         Ok(Self { settings, clock, counts, encoder, wanted, ready, link: None, end: None })

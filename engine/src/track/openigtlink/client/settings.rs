@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::track::connector::Connection;
 use crate::track::openigtlink::error::StreamError;
 use crate::track::openigtlink::header::Version;
 use crate::track::openigtlink::kind::Limits;
@@ -60,6 +61,11 @@ impl ClientSettings {
             silence: Duration::from_secs(1),
             pause: Duration::from_millis(100),
         }
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        let Self { connect_timeout, wait, pause, .. } = *self;
+        Connection { thread: "igtl-connect", address: self.address.clone(), connect_timeout, wait, pause }
     }
 }
 
