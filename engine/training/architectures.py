@@ -9,6 +9,8 @@ same name in `kernels::architectures`.
 import sys
 from pathlib import Path
 
+import fast_conv
+
 sys.path.append(str(Path(__file__).resolve().parents[2] / "kernels/tests/golden"))
 try:
     import reference_networks
@@ -18,12 +20,12 @@ except ImportError as error:
 
 SETTINGS = {
     "dense_3d_unet": {
-        "inputs": 1, "classes": 1, "stem": 16, "growth": 12, "layers": [3, 3, 3, 3], "bottleneck": 4,
+        "inputs": 1, "classes": 1, "stem": 12, "growth": 8, "layers": [2, 3, 4, 4], "bottleneck": 4,
         "compression": 0.5,
     },
-    "mafu_unet": {"inputs": 2, "classes": 4, "channels": [16, 32, 64, 128]},
+    "mafu_unet": {"inputs": 2, "classes": 4, "channels": [12, 24, 48, 96]},
     "localisation_unet": {"inputs": 1, "outputs": 1, "channels": [8, 16, 32, 64]},
-    "xunet_3d": {"inputs": 1, "classes": 6, "channels": [12, 24, 48, 96]},
+    "xunet_3d": {"inputs": 1, "classes": 6, "channels": [8, 16, 32, 64]},
     "residual_unet": {"inputs": 1, "classes": 4, "channels": [16, 32, 64, 128]},
 }
 CLASSES = {
@@ -37,7 +39,7 @@ CLASSES = {
 
 def build(name: str):
     """A network of `SETTINGS`; it returns a dictionary of outputs, `logits` (or `heat_map`) first or at full size."""
-    return CLASSES[name](**SETTINGS[name])
+    return fast_conv.speed_up(CLASSES[name](**SETTINGS[name]))
 
 
 def heads(outputs: dict):

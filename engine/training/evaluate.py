@@ -66,13 +66,16 @@ def by_threshold(hu, spacing_mm):
     return (parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])).astype(np.uint8)
 
 
-def by_program(program, model, hu, spacing_mm):
-    """Labels of `spinenav segment`; None when it finds no vertebra."""
+def by_program(program, model, hu, spacing_mm, mode=None):
+    """Labels of `spinenav segment`; None when it finds no vertebra. `model`: a name, a file, or either with `:MODE`."""
+    model, _, said = str(model).partition(":")
+    mode = mode or said
     with tempfile.TemporaryDirectory() as folder:
         ct = Path(folder) / "ct.nii.gz"
         affine = np.diag([-spacing_mm[2], -spacing_mm[1], spacing_mm[0], 1.0])  # LPS arrays in NIfTI's RAS
         nib.save(nib.Nifti1Image(hu.transpose(2, 1, 0).astype(np.float32), affine), ct)
         command = [program, "segment", ct, "--out", Path(folder) / "case", "--model", model, "--device", "cpu", "--quiet"]
+        command += ["--mode", mode] if mode else []
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
         labels = Path(folder) / "case/labels.nii.gz"
         if done.returncode or not labels.exists():
@@ -109,7 +112,7 @@ def main():
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
     parser.add_argument("--weights", type=Path, help="safetensors of a network without norms")
     parser.add_argument("--spinenav", type=Path, help="the program")
-    parser.add_argument("--model", nargs="*", default=["compact-spine", "threshold"], help="what --spinenav runs")
+    parser.add_argument("--model", nargs="*", default=["compact-spine", "threshold"], help="what --spinenav runs: NAME, FILE.safetensors, either with :MODE")
     parser.add_argument("--changes", nargs="*", default=[], choices=list(changes.CHANGES))
     parser.add_argument("--overlays", type=Path, help="folder for PNGs in three planes")
     parser.add_argument("--json", type=Path, help="file for all figures")

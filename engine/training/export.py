@@ -31,24 +31,31 @@ TRAINING_DATA = [
 ]
 
 
+def training_data(system: str) -> list:
+    """What the network learnt from: CTs without a share of its patches were left out."""
+    has_abdomen = SYSTEMS[system].real_shares.get("abdomen", 0) > 0
+    return [source for source in TRAINING_DATA if has_abdomen or not source["name"].startswith("abdomen")]
+
+
 def card(system: str, training: dict, report: dict) -> dict:
     """Everything a loader and a reader need; the checksum is added on writing."""
     return {
         "name": cards.FILES[system],
         "version": VERSION,
+        **cards.purpose(system),
         "architecture": cards.architecture(system),
         "preprocessing": cards.preprocessing(system),
-        "vertebra_threshold": report.get("threshold", 0.5),
+        "vertebra_threshold": report.get("threshold", cards.THRESHOLDS[system]),
         "vertebra_threshold_note": report.get("threshold_note", "not calibrated"),
         "licence": "CC BY-SA 4.0; name the sources under training_data",
-        "training_data": TRAINING_DATA,
+        "training_data": training_data(system),
         "training": {**training, **report.get("training", {})},
         "measured": report.get("measured", []),
         "known_failures": report.get("known_failures", ["snapshot of a running training; not measured"]),
     }
 
 
-def _text(details: dict) -> str:
+def card_text(details: dict) -> str:
     """Indented JSON with one node of the graph a line."""
     text = {**details, "architecture": dict(details["architecture"])}
     nodes = []
@@ -65,7 +72,14 @@ def _kept(state: dict, details: dict) -> dict:
     if "graph" in details["architecture"]:
         needed = graph.layers(details["architecture"]["graph"])
         return {k: v for k, v in state.items() if k.rsplit(".", 1)[0] in needed}
-    return {k: v for k, v in state.items() if v.is_floating_point()}
+    heads = [int(k.split(".")[1]) for k in state if k.startswith("head.") and k.split(".")[1].isdigit()]
+    coarse = tuple(f"head.{n}." for n in heads if n != max(heads))  # deep supervision is for training only
+    return {k: v for k, v in state.items() if v.is_floating_point() and not k.startswith(coarse)}
+
+
+def _stored(name: str, tensor):
+    """fp16; running statistics as f32: their range is that of the data."""
+    return (tensor.detach().float() if ".running_" in name else tensor.detach().half()).contiguous()
 
 
 def export(state: dict, details: dict, folder: Path) -> None:
@@ -73,12 +87,15 @@ def export(state: dict, details: dict, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights, description = folder / f"{details['name']}.safetensors", folder / f"{details['name']}.json"
     fresh = weights.with_suffix(".safetensors.new")
-    save_file({k: v.detach().half().contiguous() for k, v in _kept(state, details).items()}, fresh)
+    stored = {k: _stored(k, v) for k, v in _kept(state, details).items()}
+    if not all(bool(v.isfinite().all()) for v in stored.values()):
+        raise SystemExit(f"{details['name']}: a weight is not finite in fp16; the training has gone wrong")
+    save_file(stored, fresh)
     fresh.chmod(0o644)
     checksum = hashlib.sha256(fresh.read_bytes()).hexdigest()
     os.replace(fresh, weights)
     fresh = description.with_suffix(".json.new")
-    fresh.write_text(_text({**details, "sha256": checksum}) + "\n")
+    fresh.write_text(card_text({**details, "sha256": checksum}) + "\n")
     os.replace(fresh, description)
 
 

@@ -13,7 +13,7 @@ from tissues import (
 REAL_SHARE = 0.75  # of the patches from a real CT: with its own intensities
 ABOVE, CENTRE, BELOW = 1, 2, 3  # classes of system B's instance network
 JITTER_MM = 4.0  # how far stage 1's centroid may be off
-WINDOW = 56  # voxels of 2.5 mm: three vertebrae
+WINDOW, WINDOW_VOXEL_MM = 48, 3.0  # three vertebrae
 LUMBAR = range(L5, L5 + 5)  # L5 ... L1
 HEAT_MM = 20.0
 ALL_LEVELS = tuple(int(n) for n in np.flatnonzero(CLASS_OF_TISSUE == VERTEBRA))
@@ -64,7 +64,7 @@ def window(rng, scene):
     levels = _levels(scene)
     number = int(rng.choice(levels))
     middle = scene.centroid_of_tissue[number].numpy() + rng.normal(0, JITTER_MM, 3)
-    patch = sample(rng, scene, WINDOW, REAL_SHARE, centre_mm=middle)
+    patch = sample(rng, scene, WINDOW, REAL_SHARE, WINDOW_VOXEL_MM, middle)
     bone = torch.isin(patch.tissue, torch.tensor(levels))
     places = {number + 1: ABOVE, number: CENTRE, number - 1: BELOW}  # no vertebra above C1, none below L5
     target = _table({(n,): place for n, place in places.items() if n in levels})[patch.tissue]

@@ -136,6 +136,11 @@ class Cards(unittest.TestCase):
                 self.assertEqual(details["sha256"], hashlib.sha256(file.read_bytes()).hexdigest())
                 self.assertEqual(set(load_file(file)), {k for k, v in network.state_dict().items() if v.is_floating_point()})
 
+    def test_only_the_finest_head_of_deep_supervision_ships(self):
+        for system, kept in (("residual", "head.3."), ("xunet", "head.2.")):
+            names = export._kept(SYSTEMS[system].build().state_dict(), export.card(system, {}, {}))
+            self.assertEqual({n[:7] for n in names if n.startswith("head.")}, {kept}, system)
+
 
 class Schedule(unittest.TestCase):
     def test_the_rate_is_constant_until_the_decay_and_ends_low(self):

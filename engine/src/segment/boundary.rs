@@ -22,6 +22,9 @@ const CT_WEIGHT: f32 = 1.4;
 /// vertebra to win a voxel that the CT shows as bone.
 const RIVAL_FACTOR: f32 = 2.0;
 
+/// Holes up to this are marrow that both network and CT took for soft tissue, mm^3.
+const MAX_CAVITY_MM3: f64 = 4000.0;
+
 /// Parts smaller than this are noise, not a process of a vertebra, mm^3.
 const MIN_PART_MM3: f64 = 300.0;
 
@@ -29,7 +32,8 @@ const MIN_PART_MM3: f64 = 300.0;
 ///
 /// Adds to the log-odds of the network the evidence of the CT, which is
 /// positive on bone and negative on soft tissue; the marrow inside a body is
-/// kept because the network is sure of it. Then drops loose crumbs.
+/// kept because the network is sure of it. Then drops loose crumbs and fills
+/// cavities: no bone is hollow.
 ///
 /// # Errors
 /// [`SegmentError::Kernel`] when the data does not fit the grid.
@@ -47,7 +51,7 @@ pub fn vertebra_mask(semantic: &Semantic, hu: &[f32]) -> Result<Vec<bool>, Segme
             odds + CT_WEIGHT * evidence > 0.0 && vertebra * RIVAL_FACTOR >= other.max(*disc)
         })
         .collect();
-    drop_crumbs(mask, semantic)
+    fill_cavities(drop_crumbs(mask, semantic)?, semantic)
 }
 
 fn log_odds(p: f32) -> f32 {
@@ -61,6 +65,27 @@ fn drop_crumbs(mut mask: Vec<bool>, semantic: &Semantic) -> Result<Vec<bool>, Se
     for (voxel, part) in mask.iter_mut().zip(&parts.labels) {
         let size = (*part as usize).checked_sub(1).and_then(|i| parts.sizes.get(i)).copied().unwrap_or(0);
         *voxel &= size as f64 * voxel_mm3 >= MIN_PART_MM3;
+    }
+    Ok(mask)
+}
+
+fn fill_cavities(mut mask: Vec<bool>, semantic: &Semantic) -> Result<Vec<bool>, SegmentError> {
+    let outside: Vec<bool> = mask.iter().map(|v| !v).collect();
+    let parts = connected_components(&outside, dims(&semantic.grid), Connectivity::Faces)?;
+    let voxel_mm3: f64 = semantic.grid.spacing_mm().iter().product();
+    let mut is_cavity: Vec<bool> = parts.sizes.iter().map(|size| *size as f64 * voxel_mm3 <= MAX_CAVITY_MM3).collect();
+    let [nx, ny, nz] = semantic.grid.size();
+    let at_border = |i: usize| {
+        let [x, y, z] = [i % nx, i / nx % ny, i / (nx * ny)];
+        x == 0 || y == 0 || z == 0 || x + 1 == nx || y + 1 == ny || z + 1 == nz
+    };
+    for (i, part) in parts.labels.iter().enumerate().filter(|(_, part)| **part != 0) {
+        if is_cavity[*part as usize - 1] && at_border(i) {
+            is_cavity[*part as usize - 1] = false;
+        }
+    }
+    for (voxel, part) in mask.iter_mut().zip(&parts.labels) {
+        *voxel |= *part != 0 && is_cavity[*part as usize - 1];
     }
     Ok(mask)
 }
@@ -90,5 +115,17 @@ mod tests {
         assert!(kept(0.5, 400.0) && !kept(0.5, 40.0));
         assert!(kept(0.95, 60.0), "marrow inside a body");
         assert!(!kept(0.05, 600.0), "a calcified vessel beside the spine");
+    }
+
+    #[test]
+    fn marrow_as_dark_as_soft_tissue_leaves_no_hole_in_a_body_and_the_canal_stays_open() {
+        let mut field = semantic(0.9);
+        let at = |x: usize, y: usize, z: usize| (z * 10 + y) * 10 + x;
+        for z in 0..10 {
+            field.vertebra[at(2, 2, z)] = 0.01;
+        }
+        field.vertebra[at(6, 6, 5)] = 0.01;
+        let mask = vertebra_mask(&field, &[100.0; 1000]).unwrap();
+        assert!(mask[at(6, 6, 5)] && !mask[at(2, 2, 5)]);
     }
 }

@@ -4,27 +4,24 @@ use kernels::device::VolumeError;
 use kernels::{Device, GridError as KernelGridError, NetworkError, OpError};
 use thiserror::Error;
 
-use super::confidence::{self, Doubt, MaskEvidence, judge};
-use super::curve::SpineCurve;
+use super::confidence;
 use super::hu_alignment::{self, Aligned};
-use super::instances::{self, Cuts};
-use super::levels::{self, Naming};
-use super::model::Model;
-use super::preprocess;
-use super::semantic::Semantic;
-use super::{boundary, column, threshold};
+use super::refine::{self, Refined, Shape};
+use super::semantic::{Semantic, Structures};
+use super::spine::{Judgement, Spine};
+use super::systems::{self, ByDiscs, Prepared, Split, System};
+use super::{column, preprocess, threshold};
 use crate::case::{Case, Vertebra};
-use crate::surface::{self, MeshSettings};
 use crate::volume::{Grid, GridError, LabelMap, Volume};
 
 /// Voxel edge on which edges are found and vertebrae are split, mm.
-const FINE_MM: f64 = 1.0;
+pub(super) const FINE_MM: f64 = 1.0;
 
 /// Room left around the spine on the fine grid, mm.
 const MARGIN_MM: f64 = 12.0;
 
 /// Least bone that can be a piece of spine, mm^3: half a cervical vertebra.
-const MIN_SPINE_MM3: f64 = 4000.0;
+pub(super) const MIN_SPINE_MM3: f64 = 4000.0;
 
 /// The lowest value of any CT in HU is below this: fat is at -80 to -110.
 const LOWEST_HU: f32 = -50.0;
@@ -32,8 +29,8 @@ const LOWEST_HU: f32 = -50.0;
 /// How voxels are told apart.
 #[derive(Debug)]
 pub enum Method {
-    /// A trained network.
-    Network(Box<Model>),
+    /// Trained networks, and the way they are run.
+    Network(Box<System>),
     /// The baseline: bone is bright.
     Threshold,
 }
@@ -79,6 +76,16 @@ pub enum SegmentError {
         /// Its lowest value.
         lowest: f32,
     },
+    /// A network for the lumbar spine found none.
+    #[error(
+        "no lumbar spine was found (most heat {hottest:.2}, needed {needed:.2}); for another part of the spine take another model, such as compact-spine"
+    )]
+    NoLumbarSpine {
+        /// Highest value of the heat map.
+        hottest: f32,
+        /// What its card asks for.
+        needed: f32,
+    },
     /// The result holds no vertebra.
     #[error(
         "no vertebra was found in this scan ({found_mm3:.0} mm^3 of vertebral bone); is the spine in view, and are its values Hounsfield units?"
@@ -102,7 +109,7 @@ impl From<VolumeError> for SegmentError {
 /// sure.
 ///
 /// Stages reported: `resample`, `network` (or `threshold`), `boundary`,
-/// `instances`, `levels`, `surfaces`.
+/// `instances` (and `windows`), `levels`, `surfaces`.
 ///
 /// Cost: the network dominates; see `docs/benchmarks.md`. Memory: about 60
 /// bytes a voxel of the spine's box at 1 mm, plus the CT.
@@ -117,86 +124,94 @@ pub fn segment(
     device: &dyn Device,
     progress: &mut dyn Progress,
 ) -> Result<Case, SegmentError> {
+    Ok(segment_with_bones(ct, method, device, progress)?.case)
+}
+
+/// A case, and the bones beside the spine where the model knows them.
+#[derive(Debug)]
+pub struct Segmentation {
+    /// The vertebrae.
+    pub case: Case,
+    /// On the CT's grid: 1 hip bones and sacrum, 2 femora; `None` for models
+    /// that know neither.
+    pub other_bones: Option<LabelMap>,
+}
+
+/// [`segment`], and the bones beside the spine.
+///
+/// # Errors
+/// As [`segment`].
+pub fn segment_with_bones(
+    ct: Volume,
+    method: &Method,
+    device: &dyn Device,
+    progress: &mut dyn Progress,
+) -> Result<Segmentation, SegmentError> {
     let lowest = ct.hu.iter().copied().fold(f32::INFINITY, f32::min);
     if lowest > LOWEST_HU {
         return Err(SegmentError::NoHounsfield { lowest });
     }
     let aligned = hu_alignment::align(&ct);
     let seen = aligned.as_ref().map_or(&ct, |aligned| &aligned.ct);
-    let mut semantic = match method {
-        Method::Network(model) => Semantic::from_network(seen, model, device, progress)?,
+    let Prepared { semantic, structures, mut split, knows_other_bone } = match method {
+        Method::Network(system) => systems::prepare(system, seen, device, progress)?,
         Method::Threshold => {
             progress.stage("threshold");
             let (low, high) = ct.grid.bounds();
             let grid = preprocess::cover(low.to_array(), high.to_array(), 1.5)?;
-            threshold::baseline(&preprocess::resample_ct(seen, &grid, -1000.0)?, &grid)?
+            let mut semantic = threshold::baseline(&preprocess::resample_ct(seen, &grid, -1000.0)?, &grid)?;
+            column::keep_longest(&mut semantic)?;
+            let split = Box::new(ByDiscs);
+            Prepared { semantic, structures: Structures::default(), split, knows_other_bone: false }
         }
     };
-    column::keep_longest(&mut semantic)?;
-    assemble(ct, aligned, &semantic, progress)
+    let other_bones = structures.labels(&semantic.grid, &ct.grid)?;
+    let mut case = assemble(ct, aligned.as_ref(), &semantic, split.as_mut(), progress)?;
+    case.levels_are_anchored &= knows_other_bone;
+    Ok(Segmentation { case, other_bones })
 }
 
 /// From class probabilities to a case: edges, instances, levels, surfaces.
 ///
 /// * `aligned` - the scan in HU, where `ct` is not; the case keeps `ct` itself.
+/// * `split` - tells the vertebrae of the mask apart.
 ///
 /// # Errors
 /// As [`segment`].
-pub fn assemble(
+pub(super) fn assemble(
     ct: Volume,
-    aligned: Option<Aligned>,
+    aligned: Option<&Aligned>,
     semantic: &Semantic,
+    split: &mut dyn Split,
     progress: &mut dyn Progress,
 ) -> Result<Case, SegmentError> {
-    progress.stage("boundary");
-    let fine = semantic.on(&spine_box(semantic, &ct.grid)?)?;
-    let hu = preprocess::resample_ct(aligned.as_ref().map_or(&ct, |aligned| &aligned.ct), &fine.grid, -1000.0)?;
-    let soft_tissue_hu = aligned.map(|aligned| aligned.soft_tissue_hu);
-    let mut mask = boundary::vertebra_mask(&fine, &hu)?;
-    instances::clear_border(&mut mask, &fine.grid);
-
-    progress.stage("instances");
-    let found_mm3 = volume_mm3(mask.iter().filter(|v| **v).count(), &fine.grid);
-    let column: Vec<bool> = mask.iter().zip(&fine.disc).map(|(bone, disc)| *bone || *disc > 0.5).collect();
-    let curve = SpineCurve::find(&column, &fine.grid)?.filter(|_| found_mm3 > MIN_SPINE_MM3);
-    let Some(curve) = curve else { return Err(SegmentError::NoSpine { found_mm3 }) };
-    let mut cuts = instances::find_cuts(&curve, &fine, &hu);
-    let mut grown = instances::grow(&mask, &curve, &cuts, &fine, semantic, &hu);
-    let mut instances = LabelMap { grid: fine.grid.clone(), labels: std::mem::take(&mut grown.labels) };
-    let is_cut = border_contact(&instances, &ct.grid);
-    let dropped = instances::drop_scraps(&mut instances.labels, &mut cuts, &is_cut);
-    let own_votes = grown.own_votes.map(|shares| shares[dropped.min(shares.len())..].to_vec());
+    let scan = aligned.map_or(&ct, |aligned| &aligned.ct);
+    let spine = Spine::take_apart(scan, semantic, split, progress)?;
 
     progress.stage("levels");
-    let is_cut: Vec<bool> = (0..cuts.segments.len()).map(|i| is_cut.get(i + 1 + dropped) == Some(&true)).collect();
-    let (seen, ends) = levels::look(&curve, &cuts, &fine, &ct.grid, &is_cut);
-    let naming = levels::name(&seen, &ends);
-    tracing::debug!(?seen, ?ends, ?naming, ?own_votes, "levels");
-    let level_labels: Vec<u8> = instances
-        .labels
-        .iter()
-        .map(|i| i.checked_sub(1).and_then(|i| naming.levels.get(usize::from(i))).map_or(0, |level| level.number()))
-        .collect();
-    let labels = preprocess::resample_labels(&level_labels, &fine.grid, &ct.grid)?;
-    let labels = LabelMap { grid: ct.grid.clone(), labels };
+    let mut judged = spine.judge(semantic, &ct.grid);
+    if let Some(Aligned { soft_tissue_hu, .. }) = aligned {
+        confidence::uncalibrated(&mut judged.doubts, &mut judged.confidence, *soft_tissue_hu);
+    }
 
     progress.stage("surfaces");
-    let fine_labels = LabelMap { grid: fine.grid.clone(), labels: level_labels };
-    let vertebrae = describe(
-        &Found { curve: &curve, cuts: &cuts, naming: &naming, own_votes, soft_tissue_hu },
-        &fine,
-        &fine_labels,
-        &labels,
-    );
+    let numbers: Vec<u8> = (1..=judged.naming.levels.len()).filter_map(|i| u8::try_from(i).ok()).collect();
+    let surfaces = refine::surfaces(&spine.instances, &numbers, scan);
+    let levels = judged.naming.levels.iter().map(|level| level.number());
+    let shapes: Vec<Shape<'_>> =
+        surfaces.iter().zip(levels).map(|(surface, label)| Shape { mesh: &surface.mesh, label }).collect();
+    let labels = LabelMap { labels: refine::label_map(&shapes, &ct.grid), grid: ct.grid.clone() };
+    let levels_are_anchored = judged.naming.is_anchored;
+    let vertebrae = describe(&spine, judged, surfaces, &labels);
     if vertebrae.is_empty() {
-        return Err(SegmentError::NoSpine { found_mm3 });
+        return Err(SegmentError::NoSpine { found_mm3: spine.found_mm3 });
     }
-    Ok(Case { ct, labels, vertebrae, levels_are_anchored: naming.is_anchored })
+    Ok(Case { ct, labels, vertebrae, levels_are_anchored })
 }
 
 /// The fine grid: the box of likely vertebra voxels with a margin, kept inside
 /// the scan (plus one voxel, so that masks end before the border).
-fn spine_box(semantic: &Semantic, ct: &Grid) -> Result<Grid, SegmentError> {
+pub(super) fn spine_box(semantic: &Semantic, ct: &Grid) -> Result<Grid, SegmentError> {
     let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
     let [nx, ny, _] = semantic.grid.size();
     let mut count = 0;
@@ -220,89 +235,31 @@ fn spine_box(semantic: &Semantic, ct: &Grid) -> Result<Grid, SegmentError> {
     preprocess::cover(low, high, FINE_MM)
 }
 
-fn volume_mm3(voxels: usize, grid: &Grid) -> f64 {
+pub(super) fn volume_mm3(voxels: usize, grid: &Grid) -> f64 {
     voxels as f64 * grid.spacing_mm().iter().product::<f64>()
 }
 
-/// What the steps found out about the vertebrae.
-struct Found<'a> {
-    curve: &'a SpineCurve,
-    cuts: &'a Cuts,
-    naming: &'a Naming,
-    own_votes: Option<Vec<f32>>,
-    /// Where the soft tissue of an uncalibrated scan lay.
-    soft_tissue_hu: Option<f32>,
-}
-
 /// Puts together what is known of each vertebra.
-fn describe(found: &Found<'_>, fine: &Semantic, fine_labels: &LabelMap, labels: &LabelMap) -> Vec<Vertebra> {
-    let Found { curve, cuts, naming, .. } = *found;
-    let mut counts = [0usize; 256];
-    let mut sums = [0f64; 256];
-    for (label, probability) in fine_labels.labels.iter().zip(&fine.vertebra) {
-        counts[usize::from(*label)] += 1;
-        sums[usize::from(*label)] += f64::from(*probability);
-    }
+fn describe(spine: &Spine, judged: Judgement, surfaces: Vec<Refined>, labels: &LabelMap) -> Vec<Vertebra> {
     let mut voxels = [0usize; 256];
     for label in &labels.labels {
         voxels[usize::from(*label)] += 1;
     }
-    let borders = border_contact(fine_labels, &labels.grid);
-    let evidence: Vec<MaskEvidence> = naming
-        .levels
-        .iter()
-        .zip(&cuts.clarity)
-        .enumerate()
-        .map(|(index, (level, clarity))| {
-            let i = usize::from(level.number());
-            MaskEvidence {
-                mean_probability: (sums[i] / counts[i].max(1) as f64) as f32,
-                volume_mm3: volume_mm3(counts[i], &fine.grid),
-                touches_border: borders[i],
-                clarity: *clarity,
-                own_votes: found.own_votes.as_ref().and_then(|shares| shares.get(index)).copied(),
+    let known = judged.naming.levels.iter().zip(judged.doubts).zip(judged.confidence).zip(surfaces).enumerate();
+    known
+        .filter(|(_, (_, surface))| !surface.mesh.triangles.is_empty())
+        .map(|(i, (((level, doubts), confidence), surface))| {
+            let (from, to) = spine.cuts.segments[i];
+            Vertebra {
+                level: *level,
+                voxels: voxels[usize::from(level.number())],
+                volume_mm3: surface.mesh.volume_mm3(),
+                confidence,
+                doubts,
+                body_centre: spine.curve.points[(from + to) / 2],
+                mesh: surface.mesh,
+                surface_error_mm: surface.error_mm,
             }
         })
-        .collect();
-    let judged = judge(&evidence);
-    let numbers: Vec<u8> = naming.levels.iter().map(|level| level.number()).collect();
-    let meshes = surface::from_masks(fine_labels, &numbers, &MeshSettings::default());
-    let mut vertebrae = Vec::new();
-    let known = naming.levels.iter().zip(&evidence).zip(judged).zip(meshes);
-    for (i, (((level, mask), (mut confidence, mut doubts)), mesh)) in known.enumerate() {
-        if mesh.triangles.is_empty() {
-            continue;
-        }
-        let more = found.soft_tissue_hu.map(|soft_tissue_hu| Doubt::Uncalibrated { soft_tissue_hu });
-        for doubt in naming.doubts[i].iter().copied().chain(more) {
-            confidence *= confidence::factor(&doubt);
-            doubts.push(doubt);
-        }
-        let (from, to) = cuts.segments[i];
-        vertebrae.push(Vertebra {
-            level: *level,
-            voxels: voxels[usize::from(level.number())],
-            volume_mm3: mask.volume_mm3,
-            confidence,
-            doubts,
-            body_centre: curve.points[(from + to) / 2],
-            mesh,
-        });
-    }
-    vertebrae
-}
-
-/// For each label, whether its mask reaches the first or last voxels of the scan.
-fn border_contact(fine: &LabelMap, scan: &Grid) -> [bool; 256] {
-    let (low, high) = scan.bounds();
-    let (low, high) = (low.to_array(), high.to_array());
-    let [nx, ny, _] = fine.grid.size();
-    let mut contact = [false; 256];
-    for (i, label) in fine.labels.iter().enumerate().filter(|(_, l)| **l != 0) {
-        let index = [i % nx, i / nx % ny, i / (nx * ny)].map(|v| v as f64);
-        let p = fine.grid.to_ct(index.into()).to_array();
-        let reach = 1.5 * FINE_MM;
-        contact[usize::from(*label)] |= (0..3).any(|axis| p[axis] < low[axis] + reach || p[axis] > high[axis] - reach);
-    }
-    contact
+        .collect()
 }

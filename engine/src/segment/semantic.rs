@@ -7,7 +7,10 @@ use super::contrast;
 use super::model::Model;
 use super::pipeline::{Progress, SegmentError};
 use super::preprocess;
-use crate::volume::{Grid, Volume};
+use crate::volume::{Grid, LabelMap, Volume};
+
+/// HU of bone for networks that know only vertebrae: even, and certain above.
+const BONE_HU: [f32; 2] = [150.0, 350.0];
 
 /// Class probabilities on an axis-aligned grid, `[z, y, x]` each.
 #[derive(Debug)]
@@ -28,31 +31,85 @@ pub struct Semantic {
     pub threshold: f32,
 }
 
-impl Semantic {
-    /// Runs a network over the whole CT, and takes enhanced blood and organs
-    /// out of its vertebrae.
+/// Probabilities of bones that are no vertebrae, where a model has them.
+#[derive(Debug, Default)]
+pub struct Structures {
+    /// Hip bones and sacrum.
+    pub pelvis: Option<Vec<f32>>,
+    /// Both femora.
+    pub femur: Option<Vec<f32>>,
+}
+
+/// Numbers of [`Structures::labels`].
+pub const PELVIS: u8 = 1;
+/// Numbers of [`Structures::labels`].
+pub const FEMUR: u8 = 2;
+
+impl Structures {
+    /// Hip bones and sacrum as [`PELVIS`], femora as [`FEMUR`], each where it
+    /// is more likely than not, on the grid of the scan; `None` when the model
+    /// knows neither.
+    ///
+    /// * `from` - the grid of the probabilities.
     ///
     /// # Errors
-    /// [`SegmentError`] when a grid cannot be made or the network refuses.
+    /// [`SegmentError::Kernel`] when they do not fit that grid.
+    pub fn labels(&self, from: &Grid, scan: &Grid) -> Result<Option<LabelMap>, SegmentError> {
+        if self.pelvis.is_none() && self.femur.is_none() {
+            return Ok(None);
+        }
+        let mut coarse = vec![0u8; from.len()];
+        for (field, number) in [(&self.pelvis, PELVIS), (&self.femur, FEMUR)] {
+            for (label, p) in coarse.iter_mut().zip(field.iter().flatten()) {
+                *label = if *p > 0.5 { number } else { *label };
+            }
+        }
+        let labels = preprocess::resample_labels(&coarse, from, scan)?;
+        Ok(Some(LabelMap { grid: scan.clone(), labels }))
+    }
+}
+
+/// Bone that is no vertebra, for a network without a class for it.
+pub(super) fn other_bone(hu: &[f32], vertebra: &[f32], pools: &[bool], structures: &Structures) -> Vec<f32> {
+    let [even, certain] = BONE_HU;
+    let named = |field: &Option<Vec<f32>>, i: usize| field.as_ref().and_then(|f| f.get(i)).copied().unwrap_or(0.0);
+    let one = |(i, ((hu, vertebra), is_pool)): (usize, ((&f32, &f32), &bool))| {
+        let bright = ((hu - even) / (certain - even)).clamp(0.0, 1.0) * f32::from(u8::from(!is_pool));
+        (bright * (1.0 - vertebra)).max(named(&structures.pelvis, i)).max(named(&structures.femur, i))
+    };
+    hu.iter().zip(vertebra).zip(pools).enumerate().map(one).collect()
+}
+
+impl Semantic {
+    /// Runs a network over `grid`, and takes enhanced blood and organs out of
+    /// its vertebrae. Where the model has no class for other bone, bright
+    /// voxels that it calls no vertebra are that, and its pelvis and femora.
+    ///
+    /// # Errors
+    /// [`SegmentError`] when the grid does not fit or the network refuses.
     pub fn from_network(
         ct: &Volume,
         model: &Model,
         device: &dyn Device,
+        grid: Grid,
         progress: &mut dyn Progress,
-    ) -> Result<Self, SegmentError> {
-        let (low, high) = ct.grid.bounds();
-        let grid = preprocess::cover(low.to_array(), high.to_array(), model.card.preprocessing.spacing_mm)?;
+    ) -> Result<(Self, Structures), SegmentError> {
         let fields = class_fields(ct, model, device, &grid, progress)?;
         let (mut classes, offsets_mm) = model.split(fields.classes);
-        let mut take = |name: &str| match model.class(name).and_then(|class| classes.get_mut(class)) {
-            Some(field) => std::mem::take(field),
-            None => vec![0.0; grid.len()],
+        let mut take = |name: &str| model.class(name).and_then(|class| classes.get_mut(class)).map(std::mem::take);
+        let mut vertebra = take("vertebra").unwrap_or_else(|| vec![0.0; grid.len()]);
+        let disc = take("disc").unwrap_or_else(|| vec![0.0; grid.len()]);
+        let pools = contrast::pools(&fields.hu, &grid)?;
+        let structures = Structures { pelvis: take("pelvis"), femur: take("femur") };
+        let other_bone = match take("other_bone") {
+            Some(field) => field,
+            None => other_bone(&fields.hu, &vertebra, &pools, &structures),
         };
-        let (mut vertebra, other_bone, disc) = (take("vertebra"), take("other_bone"), take("disc"));
-        for (probability, is_pool) in vertebra.iter_mut().zip(contrast::pools(&fields.hu, &grid)?) {
+        for (probability, is_pool) in vertebra.iter_mut().zip(&pools) {
             *probability *= f32::from(u8::from(!is_pool));
         }
-        Ok(Self { grid, vertebra, other_bone, disc, offsets_mm, threshold: model.card.vertebra_threshold })
+        let threshold = model.card.vertebra_threshold;
+        Ok((Self { grid, vertebra, other_bone, disc, offsets_mm, threshold }, structures))
     }
 
     /// The same on another grid, linear, without the offsets: between two

@@ -100,6 +100,7 @@ mod tests {
             doubts: vec![Doubt::CutByBorder],
             body_centre: Point::new(0.0, 0.0, 0.0),
             mesh: Mesh::default(),
+            surface_error_mm: Vec::new(),
         };
         let labels = [&[0], numbers].concat();
         Case {
