@@ -24,6 +24,9 @@ pub struct Vertebra {
     pub body_centre: Point<Ct>,
     /// Closed surface, smoothed without shrinking.
     pub mesh: Mesh,
+    /// For each vertex of `mesh` the expected distance to the bone's true
+    /// surface, mm; empty where nothing is known.
+    pub surface_error_mm: Vec<f32>,
 }
 
 /// An immutable segmented CT: made once, shared by registration, navigation
@@ -76,6 +79,7 @@ impl Case {
                 doubts: Vec::new(),
                 body_centre: labels.grid.to_ct(middle.into()),
                 mesh,
+                surface_error_mm: Vec::new(),
             }
         };
         let vertebrae = levels.into_iter().zip(meshes).map(vertebra).collect();

@@ -5,17 +5,20 @@
 
 pub mod case;
 pub mod clock;
+pub mod export;
 pub mod fault;
 pub mod io;
 pub mod journal;
 pub mod latency;
 pub mod level;
+pub mod measure;
 pub mod nnunet;
 pub mod register;
 pub mod rehearsal;
 pub mod rt;
 pub mod safety;
 pub mod segment;
+pub mod stream;
 pub mod surface;
 pub mod track;
 pub mod volume;

@@ -9,11 +9,41 @@ pub const DEMO_CT: &[u8] = include_bytes!("../assets/lidc-idri-0001-spine-ct.nii
 /// Its reference labels, VerSe numbers.
 pub const DEMO_LABELS: &[u8] = include_bytes!("../assets/lidc-idri-0001-spine-labels.nii.gz");
 
-/// Weights of the model that ships; trained by `engine/training`.
-pub const COMPACT_SPINE_WEIGHTS: &[u8] = include_bytes!("../../engine/models/compact-spine.safetensors");
+/// A model that ships; trained by `engine/training`.
+#[derive(Debug, Clone, Copy)]
+pub struct ShippedModel {
+    /// What `--model` calls it.
+    pub name: &'static str,
+    /// Its weights, safetensors.
+    pub weights: &'static [u8],
+    /// Its card, JSON.
+    pub card: &'static [u8],
+}
 
-/// Its card.
-pub const COMPACT_SPINE_CARD: &[u8] = include_bytes!("../../engine/models/compact-spine.json");
+macro_rules! shipped {
+    ($($name:literal),+) => {
+        [$(ShippedModel {
+            name: $name,
+            weights: include_bytes!(concat!("../../engine/models/", $name, ".safetensors")),
+            card: include_bytes!(concat!("../../engine/models/", $name, ".json")),
+        }),+]
+    };
+}
+
+/// All models that ship, the default one first.
+pub const MODELS: [ShippedModel; 6] = shipped!(
+    "compact-spine",
+    "mafu-instances",
+    "dense-3d-spine",
+    "residual-spine-pelvis",
+    "xunet-lumbar",
+    "lumbar-localiser"
+);
+
+/// The model that ships under a name.
+pub fn model(name: &str) -> Option<ShippedModel> {
+    MODELS.into_iter().find(|model| model.name == name)
+}
 
 /// The reference labels of the CT that ships, by way of a file in `folder`.
 pub fn demo_labels(folder: &std::path::Path) -> anyhow::Result<engine::volume::LabelMap> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::DeviceChoice;
+use super::{BenchCalibrateArguments, DeviceChoice};
 
 /// Options of `bench`.
 #[derive(Debug, Args)]
@@ -29,15 +29,24 @@ pub enum Bench {
         after_help = "Examples:\n  spinenav bench register --report register.html\n  spinenav bench register --data cases --points 500 --peers .venv/bin/python --json"
     )]
     Register(BenchRegisterArguments),
+    /// Calibrations on simulated recordings with a known truth, and the same for
+    /// scikit-surgerycalibration and OpenCV where installed.
+    #[command(
+        after_help = "Examples:\n  spinenav bench calibrate --report calibrate.html\n  scripts/install_calib_peers.sh .venv-calib && spinenav bench calibrate --peers .venv-calib/bin/python --json"
+    )]
+    Calibrate(BenchCalibrateArguments),
     /// Latency of a pose from a tracker's socket to the viewer, stage by stage,
     /// counted from the intended send time, beside the machine's own timer jitter.
     #[command(
-        after_help = "Examples:\n  spinenav bench latency --report latency.html\n  spinenav bench latency --poses 1000000 --load segment --json"
+        after_help = "Examples:\n  spinenav bench latency --report latency.html\n  spinenav bench latency --poses 1000000 --load segment --json\n  scripts/make_latency_rivals.sh rivals && spinenav bench latency --rivals rivals --report rivals.html"
     )]
     Latency(BenchLatencyArguments),
     /// Runs one network in this process, as lines on standard input ask.
     #[command(hide = true)]
     NetworkWorker(NetworkWorkerArguments),
+    /// Relays poses from an OpenIGTLink tracker to a client, for `latency --rivals`.
+    #[command(hide = true)]
+    LatencyRelay(LatencyRelayArguments),
 }
 
 /// How numbers between the layers are stored; sums are f32.
@@ -133,6 +142,14 @@ pub struct BenchLatencyArguments {
     /// What else the machine does meanwhile.
     #[arg(long, value_enum, default_value = "none")]
     pub load: LatencyLoad,
+    /// Lets observers look on by turns, keep up, or be slow and dead, and tells
+    /// the engine's latency in each turn; give it 200 000 poses or more.
+    #[arg(long)]
+    pub observers: bool,
+    /// Folder of programs that relay OpenIGTLink (scripts/make_latency_rivals.sh
+    /// makes it): only the way through each of them and through SpineNav, from outside.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "observers")]
+    pub rivals: Option<PathBuf>,
     /// Write one HTML file with plots.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
@@ -146,6 +163,17 @@ fn parse_hz(text: &str) -> Result<f64, String> {
 fn parse_tools(text: &str) -> Result<usize, String> {
     let tools: usize = text.parse().map_err(|_| format!("{text:?} is no whole number"))?;
     if (1..=8).contains(&tools) { Ok(tools) } else { Err(format!("{tools} tools are not within 1 to 8")) }
+}
+
+/// Options of the process that relays poses.
+#[derive(Debug, Args)]
+pub struct LatencyRelayArguments {
+    /// Instruments in each packet.
+    #[arg(long, value_parser = parse_tools)]
+    pub tools: usize,
+    /// Port of the tracker on this machine.
+    #[arg(long)]
+    pub tracker_port: u16,
 }
 
 /// Options of the process that runs one network.

@@ -13,6 +13,23 @@ pub enum View {
     None,
 }
 
+/// Where poses come from, and what its arrays are called there.
+#[derive(Debug, Args)]
+pub struct TrackerArguments {
+    /// `sim://`, `igtl://HOST:PORT`, `ndi://HOST:PORT`, or `replay://` and a
+    /// PLUS recording or the folder of a journal.
+    #[arg(long, default_value = "sim://")]
+    pub tracker: String,
+    /// Name of the patient reference in the tracker's messages or recording;
+    /// its part number on an NDI tracker, with `/SERIAL` where two are alike.
+    #[arg(long, default_value = "ReferenceToTracker")]
+    pub reference: String,
+    /// Name of an instrument there, with the file of its calibration
+    /// (`tool_from_tip`, 16 numbers); may be given up to eight times.
+    #[arg(long, value_name = "NAME[=FILE]", default_value = "StylusToTracker")]
+    pub tool: Vec<String>,
+}
+
 /// Options of `navigate`.
 #[derive(Debug, Args)]
 pub struct NavigateArguments {
@@ -22,10 +39,9 @@ pub struct NavigateArguments {
     /// The CT that was segmented, for the slices.
     #[arg(long)]
     pub ct: Option<PathBuf>,
-    /// `sim://`, `igtl://HOST:PORT`, or `replay://` and a PLUS recording or the
-    /// folder of a journal.
-    #[arg(long, default_value = "sim://")]
-    pub tracker: String,
+    /// Where poses come from.
+    #[command(flatten)]
+    pub from: TrackerArguments,
     /// Points touched on the patient, `x y z` a line, mm; a simulated surgeon's
     /// with sim://.
     #[arg(long)]
@@ -33,13 +49,14 @@ pub struct NavigateArguments {
     /// First guess of `patient_from_ct`, 16 numbers.
     #[arg(long)]
     pub initial: Option<PathBuf>,
-    /// Name of the patient reference in the tracker's messages or recording.
-    #[arg(long, default_value = "ReferenceToTracker")]
-    pub reference: String,
-    /// Name of an instrument there, with the file of its calibration
-    /// (`tool_from_tip`, 16 numbers); may be given up to eight times.
-    #[arg(long, value_name = "NAME[=FILE]", default_value = "StylusToTracker")]
-    pub tool: Vec<String>,
+    /// Take the last registration of the journal again; poses are shown after
+    /// a landmark check.
+    #[arg(long, requires = "journal", conflicts_with = "points")]
+    pub resume: bool,
+    /// Landmarks in the CT, `x y z` a line, mm: type `check 2` when the
+    /// instrument touches the second.
+    #[arg(long)]
+    pub landmarks: Option<PathBuf>,
     /// Where the session is shown.
     #[arg(long, value_enum, default_value = "desktop")]
     pub view: View,
@@ -50,6 +67,26 @@ pub struct NavigateArguments {
     #[arg(long, value_name = "FOLDER")]
     pub journal: Option<PathBuf>,
     /// Seed of the simulated patient and tracker.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Options of `record`.
+#[derive(Debug, Args)]
+pub struct RecordArguments {
+    /// Where poses come from.
+    #[command(flatten)]
+    pub from: TrackerArguments,
+    /// Folder of the journal; an existing journal goes on.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Length, s; 0 goes on until the size is reached or it is ended.
+    #[arg(long, default_value_t = 60.0, value_parser = parse_seconds)]
+    pub seconds: f64,
+    /// Largest size of this recording, MB.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub megabytes: u64,
+    /// Seed of the simulated tracker.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }

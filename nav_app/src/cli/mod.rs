@@ -5,13 +5,26 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod bench_calibrate;
+mod calibrate;
+mod export;
 mod live;
+mod measure;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
-    LatencyLoad, NetworkWorkerArguments,
+    LatencyLoad, LatencyRelayArguments, NetworkWorkerArguments,
 };
-pub use live::{NavigateArguments, ReplayArguments, View};
+pub use bench_calibrate::BenchCalibrateArguments;
+pub use calibrate::{
+    Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
+    PivotArguments, PoseOptions, TemporalArguments,
+};
+pub use export::{ExportArguments, ExportFormat};
+pub use live::{NavigateArguments, RecordArguments, ReplayArguments, TrackerArguments, View};
+pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
+
+use engine::segment::Mode;
 
 use crate::commands::{LevelChoice, ModelsArguments};
 
@@ -45,7 +58,7 @@ pub enum Command {
     Demo(DemoArguments),
     /// Segment a CT into named vertebrae with a confidence each.
     #[command(
-        after_help = "Examples:\n  spinenav segment patient.nii.gz --out case\n  spinenav segment dicom_folder --out case --json"
+        after_help = "Examples:\n  spinenav segment patient.nii.gz --out case\n  spinenav segment dicom_folder --out case --json\n  spinenav segment patient.nii.gz --out case --model mafu-instances\n  spinenav segment patient.nii.gz --out case --model dense-3d-spine --mode box128"
     )]
     Segment(SegmentArguments),
     /// Register points touched on the patient to a bone surface.
@@ -56,29 +69,44 @@ pub enum Command {
     /// Register simulated patients many times before the operation: how wrong
     /// it gets, what the verdicts are worth, where to touch more bone.
     #[command(
-        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse plan.json --case case --report rehearsal.html\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15 }\nWithout levels, the lowest three that lie whole in the scan are laid open."
+        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse plan.json --case case --report rehearsal.html\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15,\n    \"faults\": [\"at 4 s for 1 s tracker freeze\", \"at 5 s reference bump 8 mm\"] }\nWithout levels, the lowest three that lie whole in the scan are laid open. Faults are listed in docs/faults.md; each\nis run in a simulated session of its own, and all together once."
     )]
     Rehearse(RehearseArguments),
     /// Guide an instrument on a segmented case: register, follow the tracker,
     /// show, record.
     #[command(
-        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json"
+        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
     )]
     Navigate(NavigateArguments),
+    /// Record a tracker without guidance; what was recorded plays as a tracker.
+    #[command(
+        after_help = "Examples:\n  spinenav record --tracker igtl://127.0.0.1:18944 --out recording --seconds 60\n  spinenav record --tracker ndi://192.168.0.9 --reference 8700339 --tool 8700340 --out recording --megabytes 200\n  spinenav navigate --case case --tracker replay://recording --points touched.txt"
+    )]
+    Record(RecordArguments),
     /// Read a recorded session again; with --verify run it again and compare
     /// every snapshot bit for bit.
     #[command(
         after_help = "Examples:\n  spinenav replay session\n  spinenav replay session --verify --case case --json"
     )]
     Replay(ReplayArguments),
+    /// Measure alignment: Cobb angle, kyphosis, lordosis, pelvis, rotations, heights, slips.
+    #[command(
+        after_help = "Examples:\n  spinenav measure case --out measures\n  spinenav measure labels.nii.gz --numbering totalsegmentator --landmarks moved.json --json\n\nA correction file (LPS mm; endplates three points or a front and a back one, femoral heads four, C7 one):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"landmarks\": { \"sacral-plate\": [[-12, -140, 300], [-10, -108, 286]], \"C7-centre\": [[2, -90, 720]] } }"
+    )]
+    Measure(MeasureArguments),
     /// Write a segmented case for other programs.
     #[command(
-        after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case/labels.nii.gz --format nifti --out column"
+        after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"
     )]
     Export(ExportArguments),
     /// The networks at hand, and those of nnU-Net v2 made usable.
     #[command(after_help = "Example:\n  spinenav models import nnUNetTrainer__nnUNetPlans__3d_fullres --out my-models")]
     Models(ModelsArguments),
+    /// Calibrate tools, devices and clocks; test accuracy; watch for drift.
+    #[command(
+        after_help = "Examples:\n  spinenav calibrate pivot poses.csv --out stylus_tip.txt\n  spinenav calibrate phantom --simulate --json"
+    )]
+    Calibrate(CalibrateArguments),
     /// Measure speed and memory on this machine.
     #[command(
         after_help = "Examples:\n  spinenav bench segment --networks compact --report bench.html\n  spinenav bench register --report register.html"
@@ -125,12 +153,16 @@ pub struct DemoArguments {
 pub struct SegmentArguments {
     /// NIfTI file, DICOM folder or DICOM file.
     pub ct: PathBuf,
-    /// Folder for labels.nii.gz, confidence.json and one STL a vertebra.
+    /// Folder for labels.nii.gz, confidence.json and one STL a vertebra; other_bones.nii.gz
+    /// (1 pelvis, 2 femora) where the model knows them.
     #[arg(long)]
     pub out: PathBuf,
-    /// `compact-spine`, `threshold`, or a .safetensors file with its card beside it.
+    /// A model that ships (`models list`), `threshold`, or a .safetensors file with its card beside it.
     #[arg(long, default_value = "compact-spine")]
     pub model: String,
+    /// How the model is run: `patches`, `box128`, `slabs` or `windows`; by default as its card says.
+    #[arg(long)]
+    pub mode: Option<Mode>,
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "auto")]
     pub device: DeviceChoice,
@@ -195,15 +227,6 @@ pub struct RegisterArguments {
     pub truth: Option<PathBuf>,
 }
 
-/// Files other programs open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// One binary STL a vertebra, LPS mm.
-    Stl,
-    /// The label map as .nii.gz.
-    Nifti,
-}
-
 /// Options of `rehearse`.
 #[derive(Debug, Args)]
 pub struct RehearseArguments {
@@ -215,19 +238,6 @@ pub struct RehearseArguments {
     /// Write one HTML file with plots.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
-}
-
-/// Options of `export`.
-#[derive(Debug, Args)]
-pub struct ExportArguments {
-    /// A folder written by `segment`, or a label map.
-    pub case: PathBuf,
-    /// What to write.
-    #[arg(long, value_enum)]
-    pub format: ExportFormat,
-    /// Folder to write into.
-    #[arg(long, default_value = ".")]
-    pub out: PathBuf,
 }
 
 #[cfg(test)]

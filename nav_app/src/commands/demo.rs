@@ -31,7 +31,7 @@ const LIVE: Duration = Duration::from_secs(3);
 /// Runs the command.
 pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
     let device = super::device(options.device)?;
-    let method = super::method(&options.model)?;
+    let method = super::method(&options.model, None)?;
     let mut stages = Stages::new(quiet);
 
     stages.stage("read");

@@ -1,21 +1,25 @@
 //! One file a command; each turns arguments into an [`Output`].
 
 mod bench;
+mod calibrate;
 mod demo;
 mod doctor;
 mod export;
 mod live;
+mod measure;
 mod models;
 mod navigate;
+mod record;
 mod register;
 mod rehearse;
 mod replay;
 mod segment;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::io::{self, Limits};
-use engine::segment::{Method, Model};
+use engine::segment::{Method, Mode, Model, System};
 use engine::volume::LabelMap;
 use kernels::Device;
 use kernels::device::{Choice, open};
@@ -36,9 +40,12 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Register(options) => register::run(options, arguments.quiet),
         Command::Rehearse(options) => rehearse::run(options, arguments.quiet),
         Command::Navigate(options) => navigate::run(options, arguments.quiet),
+        Command::Record(options) => record::run(options, arguments.quiet),
         Command::Replay(options) => replay::run(options),
         Command::Export(options) => export::run(options),
+        Command::Measure(options) => measure::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
+        Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),
         Command::Doctor => doctor::run(),
     }
@@ -64,7 +71,7 @@ fn device(choice: DeviceChoice) -> Result<Arc<dyn Device>, Failure> {
 }
 
 /// The label map of a case: a folder written by `segment`, or a file.
-fn read_case_labels(case: &std::path::Path, command: &str) -> Result<LabelMap, Failure> {
+fn read_case_labels(case: &Path, command: &str) -> Result<LabelMap, Failure> {
     let path = if case.is_dir() { case.join("labels.nii.gz") } else { case.to_owned() };
     if !path.exists() {
         let path = path.display();
@@ -74,21 +81,32 @@ fn read_case_labels(case: &std::path::Path, command: &str) -> Result<LabelMap, F
     Ok(io::read_labels(&path, &Limits::default()).bad_input()?.value)
 }
 
-/// The model that was asked for by name or file.
-fn method(name: &str) -> Result<Method, Failure> {
-    match name {
-        "threshold" => Ok(Method::Threshold),
-        "compact-spine" => {
-            let (weights, card) = (assets::COMPACT_SPINE_WEIGHTS, assets::COMPACT_SPINE_CARD);
-            Ok(Method::Network(Box::new(Model::from_bytes(weights, card).internal()?)))
-        }
-        file if file.ends_with(".safetensors") => {
-            Ok(Method::Network(Box::new(Model::from_file(file.as_ref()).bad_input()?)))
-        }
-        unknown => {
-            let help =
-                "there is `compact-spine`, `threshold`, or a path to a .safetensors file with its card beside it";
-            Err(Failure::WrongUse(anyhow::anyhow!("no model is called {unknown:?}; {help}")))
-        }
+/// The model that was asked for by name or file, and what it needs, run in
+/// the way that was asked for or in its usual one.
+fn method(name: &str, mode: Option<Mode>) -> Result<Method, Failure> {
+    if name == "threshold" {
+        return match mode {
+            None => Ok(Method::Threshold),
+            Some(mode) => Err(Failure::WrongUse(anyhow::anyhow!("threshold has no network to run in mode {mode}"))),
+        };
     }
+    let model = model(name, None)?;
+    let folder = name.ends_with(".safetensors").then(|| Path::new(name).parent()).flatten();
+    let companion = model.card.needs.clone().map(|needs| self::model(&needs, folder)).transpose()?;
+    let system = System::new(model, companion, mode).map_err(|error| Failure::WrongUse(error.into()))?;
+    Ok(Method::Network(Box::new(system)))
+}
+
+/// A model by name or file; a name is looked for in `folder` before those that ship.
+fn model(name: &str, folder: Option<&Path>) -> Result<Model, Failure> {
+    let beside = folder.map(|folder| folder.join(format!("{name}.safetensors"))).filter(|path| path.exists());
+    if let Some(path) = beside.or_else(|| name.ends_with(".safetensors").then(|| name.into())) {
+        return Model::from_file(&path).bad_input();
+    }
+    let Some(shipped) = assets::model(name) else {
+        let names = assets::MODELS.map(|model| model.name).join(", ");
+        let help = format!("there is {names}, threshold, or a path to a .safetensors file with its card beside it");
+        return Err(Failure::WrongUse(anyhow::anyhow!("no model is called {name:?}; {help}")));
+    };
+    Model::from_bytes(shipped.weights, shipped.card).internal()
 }

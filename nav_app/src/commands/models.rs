@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use engine::io::{self, Limits};
 use engine::nnunet::{Axes, ImportSettings, NnunetCard, NnunetModel, PredictSettings, import};
-use engine::segment::Progress;
+use engine::segment::{ModelCard, Progress};
 use kernels::Precision;
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ pub struct ImportArguments {
 /// Options of `models info`.
 #[derive(Debug, Args)]
 pub struct InfoArguments {
-    /// `compact-spine`, or a model's .json or .safetensors file.
+    /// The name of a model that ships, or a model's .json or .safetensors file.
     pub model: PathBuf,
 }
 
@@ -117,7 +117,8 @@ pub fn run(options: &ModelsArguments, quiet: bool) -> Result<Output, Failure> {
 }
 
 fn list(options: &ListArguments) -> Result<Output, Failure> {
-    let mut models = vec![shipped()?];
+    let shipped: Result<Vec<Value>, Failure> = assets::MODELS.iter().map(shipped).collect();
+    let mut models = shipped?;
     let mut skipped = Vec::new();
     for folder in &options.folders {
         let entries = std::fs::read_dir(folder).map_err(|e| anyhow::anyhow!("cannot list {}: {e}", folder.display()));
@@ -130,16 +131,8 @@ fn list(options: &ListArguments) -> Result<Output, Failure> {
             }
         }
     }
-    let row = |model: &Value| {
-        format!(
-            "  {:32} {:22} licence: {}",
-            word(&model["name"]),
-            word(&model["architecture"]),
-            word(&model["licence"])
-        )
-    };
     let warnings: String = skipped.iter().map(|why| format!("\nNot usable: {why}")).collect();
-    let text = format!("{}{warnings}", models.iter().map(row).collect::<Vec<_>>().join("\n"));
+    let text = format!("{}{warnings}", models.iter().map(entry).collect::<Vec<_>>().join("\n"));
     Ok(Output { json: json!({ "models": models, "skipped": skipped }), text, is_refused: false })
 }
 
@@ -168,8 +161,8 @@ fn import_folder(options: &ImportArguments, quiet: bool) -> Result<Output, Failu
 }
 
 fn info(options: &InfoArguments) -> Result<Output, Failure> {
-    if options.model == Path::new("compact-spine") {
-        let json = shipped()?;
+    if let Some(model) = options.model.to_str().and_then(assets::model) {
+        let json = shipped(&model)?;
         return Ok(Output { text: format!("{json:#}"), json, is_refused: false });
     }
     let path = options.model.with_extension("json");
@@ -216,9 +209,44 @@ fn label(options: &RunArguments, quiet: bool) -> Result<Output, Failure> {
     Ok(Output { json, text, is_refused: false })
 }
 
-/// The model that ships.
-fn shipped() -> Result<Value, Failure> {
-    serde_json::from_slice(assets::COMPACT_SPINE_CARD).internal().map(|card| seed_json(&card))
+/// A model that ships, for machines.
+fn shipped(model: &assets::ShippedModel) -> Result<Value, Failure> {
+    seed_json(&serde_json::from_slice(model.card).internal()?)
+}
+
+/// A model for people: three lines.
+fn entry(model: &Value) -> String {
+    let parameters = model["parameters"].as_u64().map_or_else(String::new, |n| format!("{:.2} M", n as f64 / 1e6));
+    let (name, role, kind) = (word(&model["name"]), word_or_none(&model["role"]), word(&model["architecture"]));
+    format!(
+        "  {name:24} {role:30} {kind}, {parameters} parameters\n  {:24} Dice: {}\n  {:24} data: {}; licence: {}",
+        "",
+        dice_text(&model["measured"]),
+        "",
+        data_text(&model["training_data"]),
+        word_or_none(&model["licence"])
+    )
+}
+
+/// Measured Dice in words, each with its CT and whether training saw that.
+fn dice_text(measured: &Value) -> String {
+    let one = |m: &Value| {
+        let dice = m["vertebra_dice"].as_f64()?;
+        Some(format!("{dice:.3} on {} (seen in training: {})", word_or_none(&m["ct"]), word_or_none(&m["seen"])))
+    };
+    let all: Vec<String> = measured.as_array().into_iter().flatten().filter_map(one).collect();
+    if all.is_empty() { "not measured".into() } else { all.join("; ") }
+}
+
+/// Names of the training data; cards from elsewhere may hold plain text.
+fn data_text(data: &Value) -> String {
+    let names = data.as_array().into_iter().flatten().map(|source| word_or_none(&source["name"]));
+    let names = names.collect::<Vec<_>>().join(", ");
+    if names.is_empty() { word_or_none(data) } else { names }
+}
+
+fn word_or_none(value: &Value) -> String {
+    if value.is_null() { "not said".into() } else { word(value) }
 }
 
 /// A model in a file, for machines.
@@ -227,7 +255,7 @@ fn describe(path: &Path) -> Result<Value, Failure> {
     if is_nnunet(&path)? {
         return Ok(nnunet_json(&NnunetCard::from_file(&path).bad_input()?));
     }
-    Ok(seed_json(&read_card(&path)?))
+    seed_json(&read_card(&path)?)
 }
 
 fn is_nnunet(path: &Path) -> Result<bool, Failure> {
@@ -248,16 +276,25 @@ fn read_card(path: &Path) -> Result<Value, Failure> {
 }
 
 /// What the card of one of our own models tells.
-fn seed_json(card: &Value) -> Value {
-    json!({
+fn seed_json(card: &Value) -> Result<Value, Failure> {
+    let known: ModelCard = serde_json::from_value(card.clone())
+        .map_err(|e| anyhow::anyhow!("the card of {} is not usable: {e}", word_or_none(&card["name"])))
+        .bad_input()?;
+    Ok(json!({
         "name": card["name"],
+        "version": card["version"],
+        "role": known.role.to_string(),
+        "modes": known.modes(),
+        "needs": known.needs,
+        "parameters": known.architecture.parameters().bad_input()?,
         "architecture": card["architecture"]["kind"],
         "licence": card["licence"],
         "training_data": card["training_data"],
         "labels": card["architecture"]["classes"],
         "preprocessing": card["preprocessing"],
         "measured": card["measured"],
-    })
+        "known_failures": card["known_failures"],
+    }))
 }
 
 /// What the card of an imported model tells, without its graph.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::SegmentArguments;
 use crate::failure::{Blame, Failure};
+use crate::quantile::{quantile, sorted};
 use crate::report::{Output, Stages, stage_table};
 
 /// Which vertebra the user means.
@@ -75,18 +76,24 @@ impl LevelChoice {
 /// Runs the command.
 pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
     let device = super::device(options.device)?;
-    let method = super::method(&options.model)?;
+    let method = super::method(&options.model, options.mode)?;
     let mut stages = Stages::new(quiet);
     stages.stage("read");
     let loaded = io::read_ct(&options.ct, &Limits::default()).bad_input()?;
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-    let mut case = segment_ct(loaded.value, &method, device.as_ref(), &mut stages)?;
+    let found = segment::segment_with_bones(loaded.value, &method, device.as_ref(), &mut stages).map_err(blame)?;
+    let mut case = found.case;
     if let Some(choice) = &options.set_level {
         let index = choice.index(&case).bad_input()?;
         segment::set_level(&mut case, index, choice.level).bad_input()?;
     }
     stages.stage("write");
-    let files = write_case(&case, &options.out)?;
+    let mut files = write_case(&case, &options.out)?;
+    if let Some(bones) = &found.other_bones {
+        let path = options.out.join("other_bones.nii.gz");
+        io::nifti::write_labels(&path, bones).internal()?;
+        files.push(path.display().to_string());
+    }
     let comparison = match &options.truth {
         Some(path) => {
             stages.stage("compare");
@@ -102,6 +109,7 @@ pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
         "total_ms": total_ms,
         "device": device.description(),
         "model": options.model,
+        "mode": mode_of(&method),
         "vertebrae": vertebrae_json(&case),
         "levels_are_anchored": case.levels_are_anchored,
         "warnings": warnings,
@@ -124,6 +132,14 @@ pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
     Ok(Output { json, text, is_refused: false })
 }
 
+/// How the network is run; `null` without one.
+fn mode_of(method: &segment::Method) -> Value {
+    match method {
+        segment::Method::Network(system) => json!(system.mode().to_string()),
+        segment::Method::Threshold => Value::Null,
+    }
+}
+
 /// Segments and sorts the errors by whose fault they are.
 pub fn segment_ct(
     ct: engine::volume::Volume,
@@ -131,12 +147,18 @@ pub fn segment_ct(
     device: &dyn Device,
     progress: &mut dyn Progress,
 ) -> Result<Case, Failure> {
-    segment::segment(ct, method, device, progress).map_err(|error| match error {
-        SegmentError::NoSpine { .. } | SegmentError::NoHounsfield { .. } | SegmentError::Grid(_) => {
-            Failure::BadInput(error.into())
-        }
+    segment::segment(ct, method, device, progress).map_err(blame)
+}
+
+/// Whose fault it is.
+fn blame(error: SegmentError) -> Failure {
+    match error {
+        SegmentError::NoSpine { .. }
+        | SegmentError::NoLumbarSpine { .. }
+        | SegmentError::NoHounsfield { .. }
+        | SegmentError::Grid(_) => Failure::BadInput(error.into()),
         other => Failure::Internal(other.into()),
-    })
+    }
 }
 
 /// Writes labels.nii.gz, confidence.json and one STL a vertebra.
@@ -168,9 +190,16 @@ pub fn vertebrae_json(case: &Case) -> Value {
             "is_certain": v.confidence >= 0.5,
             "doubts": v.doubts,
             "body_centre_mm": v.body_centre.to_array(),
+            "surface_error_mm": surface_error(v),
         })
     };
     case.vertebrae.iter().map(one).collect()
+}
+
+/// Expected distance of the surface to the bone, over its points, mm; `null` where nothing is known.
+fn surface_error(vertebra: &engine::case::Vertebra) -> Value {
+    let errors = sorted(vertebra.surface_error_mm.iter().map(|e| f64::from(*e)));
+    json!(quantile(&errors, 0.5).zip(quantile(&errors, 0.95)).map(|(p50, p95)| json!({ "p50": p50, "p95": p95 })))
 }
 
 /// The vertebrae for people.

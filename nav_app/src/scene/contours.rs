@@ -121,6 +121,7 @@ mod tests {
             doubts: Vec::new(),
             body_centre: Point::new(5.0, 6.0, 7.0),
             mesh: phantom::ball([5.0, 6.0, 7.0], 10.0),
+            surface_error_mm: Vec::new(),
         };
         let contours = Contours::new(std::slice::from_ref(&ball));
         for axis in 0..3 {

@@ -33,6 +33,7 @@ fn phantom_case() -> Case {
         doubts: Vec::new(),
         body_centre: Point::new(0.0, -22.0, i as f64 * phantom::LEVEL_PITCH_MM),
         mesh,
+        surface_error_mm: Vec::new(),
     };
     Case {
         ct: Volume { hu: vec![40.0; grid.len()], grid: grid.clone() },
