@@ -170,6 +170,11 @@ fn disc(
         if upper.level.number() < FIRST_SLIP {
             return Err("slips are not measured in the neck, whose back walls are too short to be exact".to_owned());
         }
+        // The outline of a cut body is not to be trusted, nor then its back corner.
+        let ends = [(upper.level, Side::Superior), (lower, Side::Inferior)];
+        for (level, side) in ends.into_iter().filter(|(level, _)| Some(*level) != Level::from_number(26)) {
+            spine.endplate(level, side).map_err(|_| format!("{level} is not wholly in view"))?;
+        }
         Ok(slip(a, b, landmarks()))
     });
     let grade = both.clone().and_then(|(_, b)| Ok(grade(slip.as_ref().map_err(Clone::clone)?.value, b)));

@@ -36,6 +36,22 @@ fn a_lumbar_spine_of_known_shape_is_measured_as_it_is() {
 }
 
 #[test]
+fn no_slip_is_told_of_a_body_that_the_scan_cuts() {
+    let whole = synthetic::random(9, 21, 0.0).labels([1.5; 3], &Rotation3::identity()).unwrap();
+    let [nx, ny, nz] = whole.grid.size();
+    let heights: Vec<usize> =
+        (0..whole.labels.len()).filter(|i| whole.labels[*i] == 24).map(|i| i / (nx * ny)).collect();
+    let cut = (heights[0] + heights[heights.len() - 1]) / 2;
+    let origin = whole.grid.to_ct([0.0, 0.0, cut as f64].into());
+    let grid = crate::volume::Grid::axis_aligned([nx, ny, nz - cut], [1.5; 3], origin).unwrap();
+    let mut map = LabelMap { grid, labels: whole.labels[cut * nx * ny..].to_vec() };
+    let (_, report) = measure(&mut map, &Corrections::default(), Posture::Supine).unwrap();
+    let slip = |lower: u8| &report.discs.iter().find(|disc| disc.lower.number() == lower).unwrap().slip_mm;
+    assert!(slip(24).as_ref().unwrap_err().contains("L5 is not wholly in view"));
+    assert!(slip(23).is_ok());
+}
+
+#[test]
 fn what_a_person_moves_is_followed_and_named() {
     let known = synthetic::random(9, 21, 0.0);
     let mut map = known.labels([1.5; 3], &Rotation3::identity()).unwrap();
