@@ -53,8 +53,11 @@ fn floor(model: &Model, mode: Mode) -> f64 {
 /// CT, as good as its card says. A network that trained too little for a card
 /// that promises anything may say that it finds none.
 fn check(name: &str, mode: Option<Mode>) {
-    let (ct, truth) = scan();
+    let (ct, mut truth) = scan();
     let system = system(name, mode);
+    // A network of the lumbar spine is judged on that, as in its card.
+    let is_lumbar = name == "xunet-lumbar";
+    truth.labels.iter_mut().filter(|label| is_lumbar && !(20..=25).contains(*label)).for_each(|label| *label = 0);
     let least_dice = floor(system.model(), system.mode());
     let method = Method::Network(Box::new(system));
     let case: Case = match segment(ct, &method, &kernels::Cpu::new(), &mut Silent) {
