@@ -15,6 +15,7 @@ mod angles;
 mod body;
 mod correction;
 mod fit;
+mod frame;
 mod levels;
 pub mod numbering;
 pub mod projection;

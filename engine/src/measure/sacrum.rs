@@ -3,6 +3,7 @@
 use geom::nalgebra::Vector3;
 
 use super::fit::{self, Plane, median};
+use super::frame::Frame;
 use super::symmetry;
 use super::vertebra::{Endplate, Origin, Vertebra};
 use crate::surface::Mesh;
@@ -22,29 +23,6 @@ pub struct Sacrum {
     /// To the left, normal of its plane of symmetry, and its misfit in mm;
     /// `None` when it does not mirror itself (cut off, only S1).
     pub left: Option<(Vector3<f64>, f64)>,
-}
-
-struct Frame {
-    centre: Vector3<f64>,
-    up: Vector3<f64>,
-    anterior: Vector3<f64>,
-    left: Vector3<f64>,
-    half_depth: f64,
-    half_width: f64,
-}
-
-impl Frame {
-    fn turn(&mut self, up: Vector3<f64>, left: Vector3<f64>) -> Option<()> {
-        self.up = up.try_normalize(1e-9)?;
-        self.left = (left - self.up * left.dot(&self.up)).try_normalize(1e-3)?;
-        self.anterior = self.left.cross(&self.up);
-        Some(())
-    }
-
-    fn local(&self, p: &Vector3<f64>) -> [f64; 3] {
-        let q = p - self.centre;
-        [q.dot(&self.anterior), q.dot(&self.left), q.dot(&self.up)]
-    }
 }
 
 /// Finds the sacral plate in `mesh` below `lowest`, the last lumbar vertebra.
@@ -69,14 +47,7 @@ pub(super) fn find(
         .collect();
     let none = || "no flat endplate was found on the sacrum".to_owned();
     let mirror = symmetry::mirror(mesh, below.plane.centre, lowest.up, lowest.left).filter(|m| m.misfit_mm < 1.6);
-    let mut frame = Frame {
-        centre: below.plane.centre,
-        up: Vector3::zeros(),
-        anterior: Vector3::zeros(),
-        left: Vector3::zeros(),
-        half_depth: lowest.half_depth_mm,
-        half_width: lowest.half_width_mm,
-    };
+    let mut frame = Frame::at(below.plane.centre, [lowest.half_depth_mm, lowest.half_width_mm, 0.0]);
     let left = mirror.map_or(lowest.left, |m| m.left);
     frame.turn(below.plane.normal, left).ok_or_else(none)?;
     let mut band = DISC_MM;
@@ -114,7 +85,7 @@ fn is_of_plate(frame: &Frame, p: &Vector3<f64>, normal: &Vector3<f64>, band: [f6
     let [s, l, h] = frame.local(p);
     (band[0]..=band[1]).contains(&h)
         && normal.dot(&frame.up) > 0.6
-        && (s / frame.half_depth).hypot(l / frame.half_width) < reach
+        && frame.radius(s, l) < reach
 }
 
 fn plate(points: &[(Vector3<f64>, Vector3<f64>)], frame: &Frame, band: [f64; 2], grain_mm: f64) -> Option<Plane> {

@@ -3,6 +3,7 @@
 use geom::nalgebra::Vector3;
 
 use super::fit::{self, Plane, median};
+use super::frame::Frame;
 use super::symmetry;
 use crate::level::Level;
 use crate::surface::Mesh;
@@ -107,39 +108,6 @@ pub(super) struct Start {
     pub grain_mm: f64,
 }
 
-/// A vertebra's own frame and outline.
-#[derive(Clone, Copy)]
-struct Frame {
-    centre: Vector3<f64>,
-    up: Vector3<f64>,
-    anterior: Vector3<f64>,
-    left: Vector3<f64>,
-    half_depth: f64,
-    half_width: f64,
-    half_height: f64,
-}
-
-impl Frame {
-    fn turn(&mut self, up: Vector3<f64>, left: Vector3<f64>) -> Option<()> {
-        self.up = up.try_normalize(1e-9)?;
-        self.left = (left - self.up * left.dot(&self.up)).try_normalize(1e-3)?;
-        self.anterior = self.left.cross(&self.up);
-        // left x up points backwards in LPS: x cross z = -y, and -y is the front.
-        Some(())
-    }
-
-    /// Place in the frame: front, left, up.
-    fn local(&self, p: &Vector3<f64>) -> [f64; 3] {
-        let q = p - self.centre;
-        [q.dot(&self.anterior), q.dot(&self.left), q.dot(&self.up)]
-    }
-
-    /// 1 on the outline.
-    fn radius(&self, s: f64, l: f64) -> f64 {
-        (s / self.half_depth).hypot(l / self.half_width)
-    }
-}
-
 /// A surface point and its normal in the frame.
 struct Local {
     at: [f64; 3],
@@ -160,10 +128,7 @@ pub(super) fn analyse(mesh: &Mesh, start: &Start, is_cut: &dyn Fn(&Vector3<f64>)
         .map(|(p, n)| (Vector3::from(*p).cast(), Vector3::from(*n).cast()))
         .collect();
     let cervical = start.level.number() <= 7;
-    let (half_depth, half_width, half_height) = if cervical { (7.0, 8.0, 6.5) } else { (12.0, 14.0, 10.0) };
-    let zero = Vector3::zeros();
-    let mut frame =
-        Frame { centre: start.core, up: zero, anterior: zero, left: zero, half_depth, half_width, half_height };
+    let mut frame = Frame::at(start.core, if cervical { [7.0, 8.0, 6.5] } else { [12.0, 14.0, 10.0] });
     frame.turn(start.up, Vector3::x())?;
     let mut mirror = None;
     for round in 0..ROUNDS {
