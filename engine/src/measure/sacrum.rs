@@ -83,9 +83,7 @@ pub(super) fn find(
 
 fn is_of_plate(frame: &Frame, p: &Vector3<f64>, normal: &Vector3<f64>, band: [f64; 2], reach: f64) -> bool {
     let [s, l, h] = frame.local(p);
-    (band[0]..=band[1]).contains(&h)
-        && normal.dot(&frame.up) > 0.6
-        && frame.radius(s, l) < reach
+    (band[0]..=band[1]).contains(&h) && normal.dot(&frame.up) > 0.6 && frame.radius(s, l) < reach
 }
 
 fn plate(points: &[(Vector3<f64>, Vector3<f64>)], frame: &Frame, band: [f64; 2], grain_mm: f64) -> Option<Plane> {
