@@ -13,7 +13,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use engine::register::benchmark::{Outcome, Suite, Summary, cases, files, run};
+use engine::register::benchmark::{Outcome, Suite, Summary, cases, files, process_cpu_time, run};
 use engine::register::simulate::Sweep;
 use engine::register::{Settings, SurfaceError, Target, TargetSettings, Verdict};
 use engine::surface::{PointCloud, phantom};
@@ -43,11 +43,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let taken: Vec<usize> = (0..suite.cases.len()).filter(|&i| is_taken(i)).collect();
     if let Some(&first) = taken.first() {
-        run(&target, &suite.cases[first], &settings, cpu_time); // warms up the thread pool
+        run(&target, &suite.cases[first], &settings); // warms up the thread pool
     }
     let mut outcomes = Vec::new();
     for i in taken {
-        let outcome = run(&target, &suite.cases[i], &settings, cpu_time);
+        let outcome = run(&target, &suite.cases[i], &settings);
         let is_odd = (outcome.tre_mm < 2.0) != (outcome.verdict == Verdict::Accept);
         if is_odd && std::env::var("REG_VERBOSE").is_ok() {
             println!("{i:5} {} {:.2} mm: {}", outcome.verdict, outcome.tre_mm, outcome.reasons.join("; "));
@@ -92,9 +92,9 @@ fn build(suite: &Suite) -> Result<Target, Box<dyn Error>> {
     let settings = TargetSettings { approach: Some(suite.approach), ..TargetSettings::default() };
     let mut times = Vec::new();
     for _ in 0..5 {
-        let (begun, cpu) = (Instant::now(), cpu_time());
+        let (begun, cpu) = (Instant::now(), process_cpu_time());
         let target = Target::new(&suite.cloud, Some(&suite.levels), &settings)?;
-        times.push((cpu_time().saturating_sub(cpu), begun.elapsed(), target));
+        times.push((process_cpu_time().saturating_sub(cpu), begun.elapsed(), target));
     }
     times.sort_by_key(|t| t.0);
     let (cpu, wall, target) = times.swap_remove(2);
@@ -123,16 +123,6 @@ fn report(outcomes: &[Outcome]) {
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-/// CPU time of all threads of this process; zero where the system does not say.
-fn cpu_time() -> Duration {
-    // Fields of /proc/self/schedstat: nanoseconds on the CPU first, per thread.
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Duration::ZERO };
-    let of = |path: std::path::PathBuf| -> Option<u64> {
-        std::fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
-    };
-    Duration::from_nanos(tasks.filter_map(Result::ok).filter_map(|task| of(task.path())).sum())
 }
 
 fn machine() -> String {

@@ -23,12 +23,12 @@ def soft_dice(p, truth):
     return 1 - (2 * (p * truth).sum(axes) + 1) / ((p + truth).sum(axes) + 1)
 
 
-def foreground_dice(p, truth, weights=None):
-    """Weighted mean of the soft Dice loss over the classes present, background left out; `truth` as of `one_hot`."""
-    present = (truth.sum([0, *range(2, truth.ndim)])[1:] > EMPTY_VOXELS).float()
+def class_dice(p, truth, weights=None, first=1):
+    """Weighted mean of the soft Dice loss over the classes present, from `first` on; `truth` as of `one_hot`."""
+    present = (truth.sum([0, *range(2, truth.ndim)])[first:] > EMPTY_VOXELS).float()
     weights = present if weights is None else torch.tensor(weights) * present
     known = truth.sum(1, keepdim=True)
-    return (weights * soft_dice(p * known, truth)[1:]).sum() / weights.sum().clamp_min(1e-6)
+    return (weights * soft_dice(p * known, truth)[first:]).sum() / weights.sum().clamp_min(1e-6)
 
 
 def dice_and_entropy(logits, target, weights=None):
@@ -36,7 +36,7 @@ def dice_and_entropy(logits, target, weights=None):
     truth = one_hot(target, logits.shape[1])
     log_p = logits.float().log_softmax(1)
     entropy = -(log_p * truth).sum() / truth.sum().clamp_min(1)
-    return ENTROPY_SHARE * entropy + (1 - ENTROPY_SHARE) * foreground_dice(log_p.exp(), truth, weights)
+    return ENTROPY_SHARE * entropy + (1 - ENTROPY_SHARE) * class_dice(log_p.exp(), truth, weights)
 
 
 def fusion(logits, target, number: int = 1):
@@ -59,9 +59,12 @@ def alpha_at(epoch: int) -> float:
 
 
 def deep_supervision(heads, target, epoch: int):
-    """System C: Dice of the finest head + alpha (Dice of the coarser ones); `heads` from fine to coarse."""
+    """System C: Dice of the finest head + alpha (Dice of the coarser ones); `heads` from fine to coarse.
+
+    The background's Dice counts too: nothing else in this loss says that a slab without bone has none.
+    """
     truth = one_hot(target, heads[0].shape[1])
-    parts = [foreground_dice(h.float().softmax(1), at_scale(truth, h.shape[2:])) for h in heads]
+    parts = [class_dice(h.float().softmax(1), at_scale(truth, h.shape[2:]), first=0) for h in heads]
     return parts[0] + alpha_at(epoch) * sum(parts[1:])
 
 
@@ -71,7 +74,7 @@ def multi_scale(heads, target):
     for head in heads:
         part, log_p = at_scale(truth, head.shape[2:]), head.float().log_softmax(1)
         entropy = -(log_p * part).sum() / part.sum().clamp_min(1)
-        losses.append(ENTROPY_SHARE * entropy + (1 - ENTROPY_SHARE) * foreground_dice(log_p.exp(), part))
+        losses.append(ENTROPY_SHARE * entropy + (1 - ENTROPY_SHARE) * class_dice(log_p.exp(), part))
     shares = [0.5**i for i in range(len(losses))]
     return sum(s * loss for s, loss in zip(shares, losses)) / sum(shares)
 

@@ -110,6 +110,12 @@ class Losses(unittest.TestCase):
         for loss in (losses.dice_and_entropy, lambda x, t: losses.fusion(x[:, 1:], t), lambda x, t: losses.deep_supervision([x], t, 0)):
             self.assertAlmostEqual(float(loss(self.right, unknown)), float(loss(other, unknown)), places=6)
 
+    def test_bone_where_there_is_none_costs(self):
+        nothing = torch.zeros_like(self.target)
+        none = 20.0 * (torch.nn.functional.one_hot(nothing, 2).movedim(-1, 1).float() - 0.5)
+        for loss in (losses.dice_and_entropy, lambda x, t: losses.fusion(x[:, 1:], t), lambda x, t: losses.deep_supervision([x], t, 0)):
+            self.assertGreater(float(loss(self.right, nothing)), float(loss(none, nothing)) + 0.05)
+
     def test_coarse_heads_fade_as_published(self):
         self.assertEqual([round(losses.alpha_at(epoch), 4) for epoch in (0, 29, 30, 60)], [0.8, 0.8, 0.64, 0.512])
 

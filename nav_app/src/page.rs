@@ -27,6 +27,13 @@ pub fn begin(title: &str) -> String {
     )
 }
 
+/// Adds a row to a table; ours stands out.
+pub fn push_row(page: &mut String, cells: &[String], is_ours: bool) {
+    page.push_str(if is_ours { "<tr class=\"us\">" } else { "<tr>" });
+    cells.iter().for_each(|cell| page.extend(["<td>", cell, "</td>"]));
+    page.push_str("</tr>\n");
+}
+
 /// Three digits that matter.
 pub fn short(value: f64) -> String {
     match value.abs() {

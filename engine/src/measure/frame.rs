@@ -2,6 +2,8 @@
 
 use geom::nalgebra::Vector3;
 
+use crate::surface::Mesh;
+
 /// Axes and half sizes of a body or a plate. `up`, `anterior` and `left` are
 /// unit vectors at right angles once [`Frame::turn`] was called.
 #[derive(Clone, Copy)]
@@ -45,4 +47,10 @@ impl Frame {
     pub fn radius(&self, anterior_mm: f64, left_mm: f64) -> f64 {
         (anterior_mm / self.half_depth).hypot(left_mm / self.half_width)
     }
+}
+
+/// Vertices of a surface and their normals, LPS mm.
+pub(super) fn points_and_normals(mesh: &Mesh) -> Vec<(Vector3<f64>, Vector3<f64>)> {
+    let pairs = mesh.vertices.iter().zip(&mesh.normals);
+    pairs.map(|(p, n)| (Vector3::from(*p).cast(), Vector3::from(*n).cast())).collect()
 }

@@ -3,7 +3,7 @@
 use geom::nalgebra::Vector3;
 
 use super::fit::{self, Plane, median};
-use super::frame::Frame;
+use super::frame::{self, Frame};
 use super::symmetry;
 use super::vertebra::{Endplate, Origin, Vertebra};
 use crate::surface::Mesh;
@@ -39,12 +39,7 @@ pub(super) fn find(
 ) -> Result<Sacrum, String> {
     let below =
         lowest.inferior.as_ref().map_err(|why| format!("the sacral plate is found from {}: {why}", lowest.level))?;
-    let points: Vec<(Vector3<f64>, Vector3<f64>)> = mesh
-        .vertices
-        .iter()
-        .zip(&mesh.normals)
-        .map(|(p, n)| (Vector3::from(*p).cast(), Vector3::from(*n).cast()))
-        .collect();
+    let points = frame::points_and_normals(mesh);
     let none = || "no flat endplate was found on the sacrum".to_owned();
     let mirror = symmetry::mirror(mesh, below.plane.centre, lowest.up, lowest.left).filter(|m| m.misfit_mm < 1.6);
     let mut frame = Frame::at(below.plane.centre, [lowest.half_depth_mm, lowest.half_width_mm, 0.0]);

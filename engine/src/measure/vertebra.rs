@@ -3,7 +3,7 @@
 use geom::nalgebra::Vector3;
 
 use super::fit::{self, Plane, median};
-use super::frame::Frame;
+use super::frame::{self, Frame};
 use super::symmetry;
 use crate::level::Level;
 use crate::surface::Mesh;
@@ -121,12 +121,7 @@ struct Local {
 ///
 /// Cost: 60 to 100 ms, most of it the plane of symmetry.
 pub(super) fn analyse(mesh: &Mesh, start: &Start, is_cut: &dyn Fn(&Vector3<f64>) -> bool) -> Option<Vertebra> {
-    let points: Vec<(Vector3<f64>, Vector3<f64>)> = mesh
-        .vertices
-        .iter()
-        .zip(&mesh.normals)
-        .map(|(p, n)| (Vector3::from(*p).cast(), Vector3::from(*n).cast()))
-        .collect();
+    let points = frame::points_and_normals(mesh);
     let cervical = start.level.number() <= 7;
     let mut frame = Frame::at(start.core, if cervical { [7.0, 8.0, 6.5] } else { [12.0, 14.0, 10.0] });
     frame.turn(start.up, Vector3::x())?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::results::{Results, SUCCESS_MM, Side};
-use crate::page::{begin, escaped, short};
+use crate::page::{begin, escaped, push_row, short};
 use crate::quantile::{quantile, sorted};
 
 const WIDTH: f64 = 460.0;
@@ -204,9 +204,7 @@ fn table(page: &mut String, sides: &[&Side]) {
             number(&cpu, 0.95),
             if has_verdicts { side.accepted_wrong().to_string() } else { "no verdict".to_owned() },
         ];
-        page.push_str(if i == 0 { "<tr class=\"us\">" } else { "<tr>" });
-        cells.iter().for_each(|cell| page.extend(["<td>", cell, "</td>"]));
-        page.push_str("</tr>\n");
+        push_row(page, &cells, i == 0);
     }
     page.push_str("</table></div>\n");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use engine::register::benchmark::{Case, Suite};
+use engine::register::benchmark::{Case, Suite, process_cpu_time};
 use engine::register::{
     self, Articulated, ArticulatedSettings, Registration, Settings, SurfaceError, Target, TargetSettings, Verdict,
     simulate,
@@ -13,10 +13,11 @@ use super::results::{Built, Trial};
 
 /// The target and what it took to build.
 pub fn build(suite: &Suite) -> Result<(Target, Built)> {
-    let (begun, cpu) = (Instant::now(), cpu_time());
+    let (begun, cpu) = (Instant::now(), process_cpu_time());
     let settings = TargetSettings { approach: Some(suite.approach), ..TargetSettings::default() };
     let target = Target::new(&suite.cloud, Some(&suite.levels), &settings)?;
-    let built = Built { points: target.len(), ms: ms(begun.elapsed()), cpu_ms: ms(cpu_time().saturating_sub(cpu)) };
+    let built =
+        Built { points: target.len(), ms: ms(begun.elapsed()), cpu_ms: ms(process_cpu_time().saturating_sub(cpu)) };
     Ok((target, built))
 }
 
@@ -36,9 +37,9 @@ pub fn run(target: &Target, cases: &[Case], is_one_mesh: bool, each: &mut dyn Fn
     let mut trials = Vec::with_capacity(cases.len());
     for (number, case) in cases.iter().enumerate() {
         each(number);
-        let (begun, cpu) = (Instant::now(), cpu_time());
+        let (begun, cpu) = (Instant::now(), process_cpu_time());
         let registration = register::surface(target, &case.points, &case.initial, &settings)?;
-        let (wall, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu));
+        let (wall, cpu) = (begun.elapsed(), process_cpu_time().saturating_sub(cpu));
         trials.push(Trial {
             start_deg: case.offset_deg,
             start_mm: case.offset_mm,
@@ -60,9 +61,9 @@ pub fn run_articulated(suite: &Suite, cases: &[Case], each: &mut dyn FnMut(usize
     for (number, case) in cases.iter().enumerate() {
         each(number);
         let level = level_of(suite, case);
-        let (begun, cpu) = (Instant::now(), cpu_time());
+        let (begun, cpu) = (Instant::now(), process_cpu_time());
         let poses = spine.register(&case.points, &case.initial, &ArticulatedSettings::default())?;
-        let (wall, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu));
+        let (wall, cpu) = (begun.elapsed(), process_cpu_time().saturating_sub(cpu));
         let own = poses.iter().find(|pose| Some(pose.level) == level).map(|pose| &pose.registration);
         let error = |r: &Registration| simulate::true_tre_mm(&r.patient_from_ct(), &case.truth, &case.targets);
         trials.push(Trial {
@@ -87,14 +88,4 @@ fn level_of(suite: &Suite, case: &Case) -> Option<u8> {
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-/// CPU time of all threads of this process; zero where the system does not say.
-fn cpu_time() -> Duration {
-    // /proc/self/task/*/schedstat begins with nanoseconds on the CPU.
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Duration::ZERO };
-    let of = |path: std::path::PathBuf| -> Option<u64> {
-        std::fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
-    };
-    Duration::from_nanos(tasks.filter_map(Result::ok).filter_map(|task| of(task.path())).sum())
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::results::{Entry, Group, Results};
-use crate::page::{begin, escaped, short};
+use crate::page::{begin, escaped, push_row, short};
 
 /// The whole page.
 pub fn page(results: &Results) -> String {
@@ -108,9 +108,7 @@ fn table(page: &mut String, entries: &[Entry]) {
             number(entry.peak_mb),
             entry.relative_difference.map_or("-".to_owned(), |difference| format!("{difference:.0e}")),
         ];
-        page.push_str(if row == 0 { "<tr class=\"us\">" } else { "<tr>" });
-        cells.iter().for_each(|cell| page.extend(["<td>", cell, "</td>"]));
-        page.push_str("</tr>\n");
+        push_row(page, &cells, row == 0);
     }
     page.push_str("</table></div>\n");
 }
