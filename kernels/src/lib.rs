@@ -23,6 +23,7 @@
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
 //! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
+//! | [`processor_affinity`] | threads that share a processor | `engine::rt` |
 //! | [`point_to_plane`] | sums over the points of a registration | `engine::register` |
 
 pub mod architectures;
@@ -42,6 +43,7 @@ mod half_precision;
 pub mod memory_lock;
 pub mod morphology;
 pub mod point_to_plane;
+pub mod processor_affinity;
 pub mod program;
 pub mod resample;
 pub mod roofline;

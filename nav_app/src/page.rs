@@ -34,6 +34,41 @@ pub fn push_row(page: &mut String, cells: &[String], is_ours: bool) {
     page.push_str("</tr>\n");
 }
 
+/// Pixels as a PNG inside the page.
+///
+/// # Errors
+/// Of the encoder, when the pixels do not fit the size.
+pub fn png_data_uri(size: [usize; 2], color: png::ColorType, pixels: &[u8]) -> Result<String, png::EncodingError> {
+    let [width, height] = size.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(color);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(png_file_uri(&bytes))
+}
+
+/// A PNG file inside the page.
+pub fn png_file_uri(bytes: &[u8]) -> String {
+    format!("data:image/png;base64,{}", base64(bytes))
+}
+
+/// RFC 4648.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = (word >> (18 - 6 * place)) & 63;
+            out.push(if place > chunk.len() { '=' } else { char::from(LETTERS[letter as usize]) });
+        }
+    }
+    out
+}
+
 /// Three digits that matter.
 pub fn short(value: f64) -> String {
     match value.abs() {
@@ -52,4 +87,16 @@ pub fn escaped(text: &str) -> String {
 pub fn write_report(file: &Path, page: &str) -> Result<(), Failure> {
     let described = |e| anyhow::anyhow!("cannot write {}: {e}; choose another file with --report", file.display());
     std::fs::write(file, page).map_err(described).bad_input()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
 }

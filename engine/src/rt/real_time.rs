@@ -43,13 +43,17 @@ impl Granted {
 pub struct RealTime {
     /// First-in-first-out scheduling of reader and loop.
     pub priority: Granted,
+    /// Reader and loop share a processor, so that the loop is awake as soon as
+    /// the reader has a packet.
+    pub one_processor: Granted,
     /// No page of the program can be swapped out.
     pub locked_memory: Granted,
 }
 
 impl RealTime {
     /// Nothing was asked for.
-    pub const NOT_ASKED: Self = Self { priority: Granted::NotAsked, locked_memory: Granted::NotAsked };
+    pub const NOT_ASKED: Self =
+        Self { priority: Granted::NotAsked, one_processor: Granted::NotAsked, locked_memory: Granted::NotAsked };
 }
 
 /// Gives the calling thread first-in-first-out scheduling.
@@ -62,6 +66,22 @@ pub fn raise_this_thread() -> Granted {
     match set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy) {
         Ok(()) => Granted::Yes,
         Err(error) => Granted::No(format!("{error:?}; the right CAP_SYS_NICE or an rtprio limit is missing")),
+    }
+}
+
+/// Keeps the calling thread on the processor that reader and loop share.
+///
+/// Only for a thread with real-time priority: one without would queue up behind
+/// whatever else runs there.
+#[must_use]
+pub fn share_processor(priority: &Granted) -> Granted {
+    match priority {
+        Granted::Yes => match kernels::processor_affinity::share_last_processor() {
+            Ok(_) => Granted::Yes,
+            Err(error) => Granted::No(error.to_string()),
+        },
+        Granted::No(_) => Granted::No("the priority was refused".into()),
+        Granted::NotAsked => Granted::NotAsked,
     }
 }
 

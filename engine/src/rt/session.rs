@@ -12,7 +12,7 @@ use super::latest::{Reader, latest};
 use super::loop_settings::LoopSettings;
 use super::navigation::NavigationLoop;
 use super::observer::LoopObserver;
-use super::real_time::{Granted, RealTime, lock_memory, raise_this_thread};
+use super::real_time::{Granted, RealTime, lock_memory, raise_this_thread, share_processor};
 use super::snapshot::Snapshot;
 use super::threads::{self, Handed, Inputs, RING_PACKETS, Rounds};
 use crate::clock::Clock;
@@ -91,7 +91,7 @@ pub struct LiveSession {
     source: String,
     locked_memory: Granted,
     reader: Option<JoinHandle<()>>,
-    navigation: Option<JoinHandle<(Rounds, Granted)>>,
+    navigation: Option<JoinHandle<(Rounds, RealTime)>>,
 }
 
 impl LiveSession {
@@ -135,7 +135,11 @@ impl LiveSession {
         let (packets, taken) = rtrb::RingBuffer::<Handed>::new(RING_PACKETS);
         let (real_time, around) = (settings.real_time, settings.around.unwrap_or(|run| run()));
         let locked_memory = if real_time { lock_memory() } else { Granted::NotAsked };
-        let ask = move || if real_time { raise_this_thread() } else { Granted::NotAsked };
+        let ask = move || {
+            let priority = if real_time { raise_this_thread() } else { Granted::NotAsked };
+            let one_processor = share_processor(&priority);
+            RealTime { priority, one_processor, locked_memory: Granted::NotAsked }
+        };
         let source_name = source.description();
         let navigation = {
             let (shared, clock) = (shared.clone(), clock.clone());
@@ -202,7 +206,7 @@ impl LiveSession {
     /// Stops both threads and tells what they did; `None` if a thread died.
     #[must_use]
     pub fn stop(mut self) -> Option<SessionSummary> {
-        let (rounds, priority) = self.join()?;
+        let (rounds, threads) = self.join()?;
         Some(SessionSummary {
             source: std::mem::take(&mut self.source),
             packets: rounds.packets,
@@ -210,11 +214,11 @@ impl LiveSession {
             ignored_packets: rounds.ignored_packets,
             snapshots: rounds.snapshots,
             engine_latency: rounds.latency.summary(),
-            real_time: RealTime { priority, locked_memory: self.locked_memory.clone() },
+            real_time: RealTime { locked_memory: self.locked_memory.clone(), ..threads },
         })
     }
 
-    fn join(&mut self) -> Option<(Rounds, Granted)> {
+    fn join(&mut self) -> Option<(Rounds, RealTime)> {
         self.shared.is_stopping.store(true, Ordering::Release);
         let reader = self.reader.take().is_none_or(|handle| handle.join().is_ok());
         let navigation = self.navigation.take()?;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod bench;
 mod bench_calibrate;
 mod calibrate;
+mod case_report;
 mod export;
 mod live;
 mod measure;
@@ -20,6 +21,7 @@ pub use calibrate::{
     Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
     PivotArguments, PoseOptions, TemporalArguments,
 };
+pub use case_report::ReportArguments;
 pub use export::{ExportArguments, ExportFormat};
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
@@ -94,6 +96,11 @@ pub enum Command {
         after_help = "Examples:\n  spinenav measure case --out measures\n  spinenav measure labels.nii.gz --numbering totalsegmentator --landmarks moved.json --json\n\nA correction file (LPS mm; endplates three points or a front and a back one, femoral heads four, C7 one):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"landmarks\": { \"sacral-plate\": [[-12, -140, 300], [-10, -108, 286]], \"C7-centre\": [[2, -90, 720]] } }"
     )]
     Measure(MeasureArguments),
+    /// Write one page about a case: pictures, alignment, confidence, registration.
+    #[command(
+        after_help = "Examples:\n  spinenav report case\n  spinenav report case --ct ct.nii.gz --registration registration.json --out case.html"
+    )]
+    Report(ReportArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"

@@ -16,11 +16,12 @@ use engine::segment::metrics::{Comparison, compare};
 use engine::volume::LabelMap;
 use serde_json::json;
 
+use super::case_report;
 use super::live::{Running, register_case, simulated_tracker};
 use super::register::{predicted_tre_mm, registration_json, registration_text};
 use super::segment::{segment_ct, vertebrae_json, vertebrae_table, write_case};
 use crate::assets;
-use crate::cli::DemoArguments;
+use crate::cli::{DemoArguments, ReportArguments};
 use crate::failure::{Blame, Failure};
 use crate::report::{Output, Stages, stage_table};
 use crate::scene::{self, SceneHeader, SceneInput, SnapshotFeed};
@@ -61,6 +62,10 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         device: format!("simulated tracker, {}", device.description()),
     };
     let shown = show(options, &case, header, live, &mut stages)?;
+    stages.stage("report");
+    let registered = registration_json(&registration, &scenario.targets, Some(true_tre_mm));
+    std::fs::write(options.out.join("registration.json"), format!("{registered:#}\n")).internal()?;
+    let report = case_report::run(&ReportArguments::of(&options.out))?;
     let (stages, total_ms) = stages.finish();
 
     let json = json!({
@@ -71,10 +76,11 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         "vertebrae": vertebrae_json(&case),
         "levels_are_anchored": case.levels_are_anchored,
         "agreement": { "column": agreement.column, "dice_mean": agreement.dice_mean, "matched_dice_mean": agreement.matched_dice_mean },
-        "registration": registration_json(&registration, &scenario.targets, Some(true_tre_mm)),
+        "registration": registered,
         "registration_to_reference_bone": reference.json,
         "live": shown.summary,
         "images": shown.images,
+        "report": report.json,
         "notes": shown.notes,
     });
     let text = [
@@ -86,6 +92,7 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         live_text(&shown.summary),
         stage_table(&stages, total_ms),
         shown.notes.join("\n"),
+        format!("Report: {}", report.text),
         format!("Files are in {}", options.out.display()),
     ];
     Ok(Output { json, text: text.join("\n"), is_refused: registration.verdict() == register::Verdict::Reject })

@@ -2,6 +2,7 @@
 
 mod bench;
 mod calibrate;
+mod case_report;
 mod demo;
 mod doctor;
 mod export;
@@ -44,6 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Replay(options) => replay::run(options),
         Command::Export(options) => export::run(options),
         Command::Measure(options) => measure::run(options),
+        Command::Report(options) => case_report::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),

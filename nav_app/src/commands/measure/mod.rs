@@ -1,12 +1,14 @@
 //! `measure`: alignment of the spine from a case or a label map.
 
-mod picture;
+pub mod picture;
 mod table;
+
+use std::path::Path;
 
 use engine::io::{self, Limits};
 use engine::measure::numbering::{Numbering, to_verse};
 use engine::measure::projection::View;
-use engine::measure::{Corrections, FEMUR_LEFT, FEMUR_RIGHT, Posture, measure};
+use engine::measure::{Corrections, FEMUR_LEFT, FEMUR_RIGHT, Posture, Report, Spine, measure};
 use engine::volume::LabelMap;
 use serde_json::json;
 
@@ -14,33 +16,54 @@ use crate::cli::{MeasureArguments, NumberingChoice, PostureChoice};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 
-/// Runs the command.
-pub fn run(options: &MeasureArguments) -> Result<Output, Failure> {
-    let mut labels = super::read_case_labels(&options.case, "measure")?;
-    let numbering = match options.numbering {
+/// What is measured, and how the patient was placed.
+pub struct Request<'a> {
+    pub case: &'a Path,
+    pub numbering: NumberingChoice,
+    pub femora: Option<&'a Path>,
+    pub corrections: Option<&'a Path>,
+    pub posture: PostureChoice,
+}
+
+/// Labels with corrected names, the spine found in them, and its measures.
+pub fn measured(request: &Request<'_>) -> Result<(LabelMap, Spine, Report), Failure> {
+    let mut labels = super::read_case_labels(request.case, "measure")?;
+    let numbering = match request.numbering {
         NumberingChoice::Verse => Numbering::Verse,
         NumberingChoice::Totalsegmentator => Numbering::TotalSegmentator,
     };
     to_verse(&mut labels, numbering);
-    if let Some(path) = &options.femora {
+    if let Some(path) = request.femora {
         let other = io::read_labels(path, &Limits::default()).bad_input()?.value;
         add_femora(&mut labels, &other).bad_input()?;
     }
-    let corrections = match &options.landmarks {
+    let corrections = match request.corrections {
         Some(path) => Corrections::read(path).bad_input()?,
         None => Corrections::default(),
     };
-    let posture = match options.posture {
+    let posture = match request.posture {
         PostureChoice::Supine => Posture::Supine,
         PostureChoice::Standing => Posture::Standing,
     };
     let (spine, report) = measure(&mut labels, &corrections, posture).bad_input()?;
     if spine.vertebrae.is_empty() {
-        let path = options.case.display();
+        let path = request.case.display();
         return Err(Failure::BadInput(anyhow::anyhow!(
             "{path} holds no vertebra with a body; give a label map with VerSe numbers (or --numbering totalsegmentator)"
         )));
     }
+    Ok((labels, spine, report))
+}
+
+/// Runs the command.
+pub fn run(options: &MeasureArguments) -> Result<Output, Failure> {
+    let (labels, spine, report) = measured(&Request {
+        case: &options.case,
+        numbering: options.numbering,
+        femora: options.femora.as_deref(),
+        corrections: options.landmarks.as_deref(),
+        posture: options.posture,
+    })?;
     let mut json = report.to_json();
     let mut text = table::table(&report);
     if let Some(folder) = &options.out {

@@ -7,6 +7,7 @@ use engine::measure::{Endplate, Report, Side, Spine};
 use engine::volume::LabelMap;
 
 use crate::failure::{Blame, Failure};
+use crate::page::png_data_uri;
 
 /// Pixels of the picture a millimetre.
 const SCALE: f64 = 2.0;
@@ -65,12 +66,12 @@ pub fn svg(labels: &LabelMap, spine: &Spine, report: &Report, view: View) -> Res
     let projection = project(labels, view, |label| label <= 28 || [75, 76].contains(&label));
     let projection = projection.ok_or_else(|| anyhow::anyhow!("there is no bone to draw")).internal()?;
     let [width, height] = projection.size.map(|n| n as f64 * projection.pixel_mm * SCALE);
-    let image = png_base64(&projection)?;
+    let image = png_data_uri(projection.size, png::ColorType::Grayscale, &projection.grey).internal()?;
     let mut canvas = Canvas { projection: &projection, view, out: String::new() };
     let full = width + TEXT_MM * SCALE;
     let _infallible = writeln!(
         canvas.out,
-        "<svg xmlns='http://www.w3.org/2000/svg' width='{full:.0}' height='{height:.0}' viewBox='0 0 {full:.0} {height:.0}' font-family='sans-serif' fill='white'>\n<rect width='100%' height='100%' fill='black'/>\n<image width='{width:.1}' height='{height:.1}' href='data:image/png;base64,{image}'/>"
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{full:.0}' height='{height:.0}' viewBox='0 0 {full:.0} {height:.0}' font-family='sans-serif' fill='white'>\n<rect width='100%' height='100%' fill='black'/>\n<image width='{width:.1}' height='{height:.1}' href='{image}'/>"
     );
     draw_bone(&mut canvas, spine);
     match view {
@@ -165,43 +166,5 @@ fn draw_values(canvas: &mut Canvas<'_>, report: &Report, left: f64) {
     }
     if report.posture_note().is_some() {
         canvas.text([left, y + 8.0], "lying on the back, not standing", 13);
-    }
-}
-
-/// The projection as a grey PNG in base64 (RFC 4648).
-fn png_base64(projection: &Projection) -> Result<String, Failure> {
-    let [width, height] = projection.size.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().internal()?;
-    writer.write_image_data(&projection.grey).internal()?;
-    writer.finish().internal()?;
-    Ok(base64(&bytes))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = (word >> (18 - 6 * place)) & 63;
-            out.push(if place > chunk.len() { '=' } else { char::from(LETTERS[letter as usize]) });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
     }
 }

@@ -126,8 +126,9 @@ impl Results {
                 self.load.name()
             ),
             format!(
-                "real-time priority: {}; locked memory: {}",
+                "real-time priority: {}; reader and loop on one processor: {}; locked memory: {}",
                 real_time.priority.words(),
+                real_time.one_processor.words(),
                 real_time.locked_memory.words()
             ),
             format!("{:40} {:>8} {:>8} {:>8} {:>8} {:>8}", "ms", "p50", "p90", "p99", "p99.9", "max"),
@@ -184,7 +185,7 @@ pub mod tests {
             ignored_packets: 0,
             snapshots: 1000,
             engine_latency: LatencySummary::default(),
-            real_time: RealTime { priority: Granted::No("not allowed".into()), locked_memory: Granted::Yes },
+            real_time: RealTime { priority: Granted::No("not allowed".into()), ..RealTime::NOT_ASKED },
         };
         Results {
             machine: Machine::this(1),
