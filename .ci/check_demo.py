@@ -20,6 +20,7 @@ def main() -> None:
         <= reference["predicted_tre_mm"] / max(reference["true_tre_mm"], 1e-6)
         <= 2,
         "pictures": len(demo["images"]) >= 6 and all(os.path.getsize(path) > 10_000 for path in demo["images"]),
+        "a report with its pictures": demo["report"]["pictures"] >= 6 and os.path.getsize(demo["report"]["file"]) > 100_000,
         "every stage timed": all(stage["ms"] >= 0 for stage in demo["stages"]) and len(demo["stages"]) >= 8,
         "live snapshots": demo["live"]["snapshots"] > 60 and demo["live"]["dropped_packets"] == 0,
     }

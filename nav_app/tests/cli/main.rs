@@ -6,6 +6,7 @@ mod bench;
 mod calibrate;
 mod dicom;
 mod files;
+mod measure;
 mod models;
 mod navigate;
 mod register;
@@ -42,7 +43,9 @@ fn wrong_use_is_status_2() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["demo", "segment", "register", "navigate", "replay", "export", "bench", "doctor"] {
+    for command in
+        ["demo", "segment", "register", "navigate", "replay", "export", "measure", "report", "bench", "doctor"]
+    {
         let output = spinenav(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains(&format!("spinenav {command}")), "{command}: {text}");

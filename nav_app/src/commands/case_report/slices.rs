@@ -25,7 +25,7 @@ pub struct SlicePicture {
 
 /// Sagittal, coronal and axial slices through the middle vertebra's body.
 pub fn pictures(ct: &Volume, labels: &LabelMap, bodies: &[Point<Ct>]) -> Result<Vec<SlicePicture>, Failure> {
-    let Some((low, high)) = bounds(labels) else { return Ok(Vec::new()) };
+    let Some((low, high)) = bounds(labels, ct) else { return Ok(Vec::new()) };
     let middle = middle(bodies);
     let [x, y, z] = middle.to_array();
     let (left, back, down) = (Vector::new(1.0, 0.0, 0.0), Vector::new(0.0, 1.0, 0.0), Vector::new(0.0, 0.0, -1.0));
@@ -68,8 +68,8 @@ fn painted(hu: &[f32], labels: &[u8], width: usize) -> Vec<u8> {
     pixels
 }
 
-/// Corners of the labelled region with its margin, mm.
-fn bounds(labels: &LabelMap) -> Option<([f64; 3], [f64; 3])> {
+/// Corners of the labelled region with its margin, as far as the CT goes, mm.
+fn bounds(labels: &LabelMap, ct: &Volume) -> Option<([f64; 3], [f64; 3])> {
     let [nx, ny, _] = labels.grid.size();
     let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
     for i in labels.labels.iter().enumerate().filter(|(_, l)| **l != 0).map(|(i, _)| i) {
@@ -80,7 +80,11 @@ fn bounds(labels: &LabelMap) -> Option<([f64; 3], [f64; 3])> {
             high[axis] = high[axis].max(place[axis]);
         }
     }
-    low[0].is_finite().then(|| (low.map(|v| v - MARGIN_MM), high.map(|v| v + MARGIN_MM)))
+    let (first, last) = ct.grid.bounds();
+    let (first, last) = (first.to_array(), last.to_array());
+    let low = std::array::from_fn(|axis| (low[axis] - MARGIN_MM).max(first[axis]));
+    let high = std::array::from_fn(|axis| (high[axis] + MARGIN_MM).min(last[axis]));
+    (0..3).all(|axis| low[axis] < high[axis]).then_some((low, high))
 }
 
 /// The body in the middle of the column.
