@@ -10,6 +10,10 @@ mod page;
 mod progress;
 mod quantile;
 mod report;
+#[cfg(feature = "scene")]
+mod scene;
+#[cfg(not(feature = "scene"))]
+#[path = "no_scene.rs"]
 mod scene;
 
 use std::process::ExitCode;

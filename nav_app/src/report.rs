@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// What a command that did its job prints.
 #[derive(Debug)]
 pub struct Output {
-    /// For machines: one JSON object.
+    /// For machines: one JSON object; null when all was printed before.
     pub json: Value,
     /// For people: lines of text.
     pub text: String,
@@ -44,8 +44,11 @@ pub fn start_logging(verbose: u8, quiet: bool) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 
-/// Prints a result.
+/// Prints a result; nothing for a command that has printed all by itself.
 pub fn print_output(output: &Output, as_json: bool) {
+    if output.json.is_null() {
+        return;
+    }
     if as_json {
         say(&format!("{:#}", output.json));
     } else {

@@ -6,7 +6,6 @@ use super::frame::SCHEMA;
 use super::meshes::{CHUNK_BYTES, LevelMeshes};
 use crate::case::Case;
 use crate::journal::{RecordedRegistration, case_hash};
-use crate::register::Registration;
 use crate::rt::{SESSION_STATES, TOOL_STATES, ToolRole, TrackedTool};
 use crate::safety::{Alarm, ToolReason};
 
@@ -106,10 +105,9 @@ impl SessionDescription {
         tracker: String,
         case: &Case,
         meshes: &LevelMeshes,
-        registration: &Registration,
+        registration: &RecordedRegistration,
         tools: &[TrackedTool],
     ) -> Self {
-        let kept = RecordedRegistration::from(registration);
         let level = |mesh: &super::meshes::LevelMesh| DescribedLevel {
             number: mesh.level.number(),
             name: mesh.level.to_string(),
@@ -132,11 +130,11 @@ impl SessionDescription {
             tracker,
             case_sha256: hexadecimal(&case_hash(case)),
             registration: DescribedRegistration {
-                patient_from_ct: kept.patient_from_ct.to_row_major(),
-                verdict: kept.verdict.to_string(),
-                rms_mm: kept.rms_mm,
-                inliers: kept.inliers,
-                reasons: kept.reasons,
+                patient_from_ct: registration.patient_from_ct.to_row_major(),
+                verdict: registration.verdict.to_string(),
+                rms_mm: registration.rms_mm,
+                inliers: registration.inliers,
+                reasons: registration.reasons.clone(),
             },
             tools: tools.iter().map(tool).collect(),
             levels: meshes.iter().map(level).collect(),
@@ -164,7 +162,7 @@ mod tests {
     fn a_description_comes_back_and_names_every_number() {
         let case = phantom::case().unwrap();
         let meshes = LevelMeshes::new(&case);
-        let registration = phantom::registration().unwrap();
+        let registration = RecordedRegistration::from(&phantom::registration().unwrap());
         let made = SessionDescription::new(0xab, "phantom".into(), &case, &meshes, &registration, &phantom::tools());
         let json = serde_json::to_vec(&made).unwrap();
         assert!(json.len() < MOST_DESCRIPTION_BYTES);

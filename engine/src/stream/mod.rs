@@ -3,8 +3,8 @@
 //! Nothing here runs on the navigation loop's threads. A feed takes the newest
 //! snapshot out of the latest-value cell and hands it to a transport; a viewer
 //! judges how far it can still be trusted when it arrives; what users want goes
-//! through one door. The transport between processes is not here yet: a
-//! [`feed::Transport`] carries frames. `docs/stream.md` has the bytes.
+//! through one door. Between processes `wire` carries it, over Zenoh, with the
+//! feature `stream`; the rest is always built. `docs/stream.md` has the bytes.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | [`intent`], [`gate`], [`key`] | what viewers may ask, who may, how often |
 //! | [`description`], [`meshes`] | what a session is, and its bone |
 //! | [`supervisor`] | a viewer that dies is started anew |
+//! | `wire` | Zenoh underneath (feature `stream`) |
 
 pub mod description;
 pub mod feed;
@@ -25,6 +26,8 @@ pub mod line;
 pub mod link;
 pub mod meshes;
 pub mod supervisor;
+#[cfg(feature = "stream")]
+pub mod wire;
 
 pub use description::SessionDescription;
 pub use feed::{Feed, FeedCounts, Transport};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::bench_stream::{BenchStreamArguments, StreamObserverArguments};
 use super::{BenchCalibrateArguments, DeviceChoice};
 
 /// Options of `bench`.
@@ -41,6 +42,15 @@ pub enum Bench {
         after_help = "Examples:\n  spinenav bench latency --report latency.html\n  spinenav bench latency --poses 1000000 --load segment --json\n  scripts/make_latency_rivals.sh rivals && spinenav bench latency --rivals rivals --report rivals.html"
     )]
     Latency(BenchLatencyArguments),
+    /// Engine and observers as separate processes: the engine's own latency, the way to an
+    /// observer, bandwidth; slow and dead observers; through a router (feature `stream`).
+    #[command(
+        after_help = "Examples:\n  spinenav bench stream\n  spinenav bench stream --seconds 10 --rounds 5 --json\n  spinenav bench stream --hz 60 --cases display\n\nBuilt with: cargo run --features stream -- bench stream"
+    )]
+    Stream(BenchStreamArguments),
+    /// An observer that counts, for `stream`.
+    #[command(hide = true)]
+    StreamObserver(StreamObserverArguments),
     /// Runs one network in this process, as lines on standard input ask.
     #[command(hide = true)]
     NetworkWorker(NetworkWorkerArguments),
@@ -155,12 +165,14 @@ pub struct BenchLatencyArguments {
     pub report: Option<PathBuf>,
 }
 
-fn parse_hz(text: &str) -> Result<f64, String> {
+/// Packets a second.
+pub fn parse_hz(text: &str) -> Result<f64, String> {
     let hz: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
     if (1.0..=2000.0).contains(&hz) { Ok(hz) } else { Err(format!("{hz} Hz is not within 1 to 2000")) }
 }
 
-fn parse_tools(text: &str) -> Result<usize, String> {
+/// Instruments in a packet.
+pub fn parse_tools(text: &str) -> Result<usize, String> {
     let tools: usize = text.parse().map_err(|_| format!("{text:?} is no whole number"))?;
     if (1..=8).contains(&tools) { Ok(tools) } else { Err(format!("{tools} tools are not within 1 to 8")) }
 }

@@ -30,9 +30,9 @@ pub struct TrackerArguments {
     pub tool: Vec<String>,
 }
 
-/// Options of `navigate`.
+/// A session: the case, the patient, the tracker.
 #[derive(Debug, Args)]
-pub struct NavigateArguments {
+pub struct SessionArguments {
     /// Folder written by `segment`, or a label map.
     #[arg(long)]
     pub case: PathBuf,
@@ -57,18 +57,26 @@ pub struct NavigateArguments {
     /// instrument touches the second.
     #[arg(long)]
     pub landmarks: Option<PathBuf>,
-    /// Where the session is shown.
-    #[arg(long, value_enum, default_value = "desktop")]
-    pub view: View,
-    /// Length of a session without a window, s; 0 goes on until it is ended.
-    #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]
-    pub seconds: f64,
     /// Record the session into this folder.
     #[arg(long, value_name = "FOLDER")]
     pub journal: Option<PathBuf>,
     /// Seed of the simulated patient and tracker.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Options of `navigate`.
+#[derive(Debug, Args)]
+pub struct NavigateArguments {
+    /// The session.
+    #[command(flatten)]
+    pub session: SessionArguments,
+    /// Where the session is shown.
+    #[arg(long, value_enum, default_value = "desktop")]
+    pub view: View,
+    /// Length of a session without a window, s; 0 goes on until it is ended.
+    #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]
+    pub seconds: f64,
 }
 
 /// Options of `record`.
@@ -91,7 +99,8 @@ pub struct RecordArguments {
     pub seed: u64,
 }
 
-fn parse_seconds(text: &str) -> Result<f64, String> {
+/// A length of time in seconds.
+pub fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
     if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err(format!("{seconds} s is not within 0 to 1000000")) }
 }

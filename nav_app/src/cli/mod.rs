@@ -6,25 +6,32 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod bench_calibrate;
+mod bench_stream;
 mod calibrate;
 mod case_report;
 mod export;
 mod live;
 mod measure;
+mod stream;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
     LatencyLoad, LatencyRelayArguments, NetworkWorkerArguments,
 };
 pub use bench_calibrate::BenchCalibrateArguments;
+#[cfg(feature = "stream")]
+pub use bench_stream::{BenchStreamArguments, ObserverWork, StreamCase, StreamObserverArguments};
 pub use calibrate::{
     Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
     PivotArguments, PoseOptions, TemporalArguments,
 };
 pub use case_report::ReportArguments;
 pub use export::{ExportArguments, ExportFormat};
-pub use live::{NavigateArguments, RecordArguments, ReplayArguments, TrackerArguments, View};
+pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
+#[cfg(feature = "stream")]
+pub use stream::WatchedViewer;
+pub use stream::{EngineArguments, ViewArguments};
 
 use engine::segment::Mode;
 
@@ -80,6 +87,16 @@ pub enum Command {
         after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
     )]
     Navigate(NavigateArguments),
+    /// Run a session as a process of its own, for viewers elsewhere (feature `stream`).
+    #[command(
+        after_help = "Examples:\n  spinenav engine --case case --tracker sim:// --view desktop\n  spinenav engine --case case --tracker igtl://127.0.0.1:18944 --points touched.txt --journal session --intent-key key\n  spinenav engine --case case --listen tcp/127.0.0.1:7447 --listen tls/0.0.0.0:7448 --tls-authority ca.pem --tls-certificate theatre.pem --tls-key theatre.key --observer room-2 --operator console\n\nBuilt with: cargo run --features stream -- engine --case case\nOn standard input as with `navigate`: check, tools, end. docs/stream.md has the bytes and who may do what."
+    )]
+    Engine(EngineArguments),
+    /// Show a session of another process, read-only unless it has the key (feature `stream`).
+    #[command(
+        after_help = "Examples:\n  spinenav view\n  spinenav view --json --hz 60\n  spinenav view --window --case case --ct patient.nii.gz\n  spinenav view --intent acknowledge-tools --intent-key key\n  spinenav view --connect tcp/127.0.0.1:7447 --route tcp/127.0.0.1:7448\n  spinenav view --connect tls/theatre.example:7448 --tls-authority ca.pem --tls-certificate room-2.pem --tls-key room-2.key\n\nBuilt with: cargo run --features stream -- view"
+    )]
+    View(ViewArguments),
     /// Record a tracker without guidance; what was recorded plays as a tracker.
     #[command(
         after_help = "Examples:\n  spinenav record --tracker igtl://127.0.0.1:18944 --out recording --seconds 60\n  spinenav record --tracker ndi://192.168.0.9 --reference 8700339 --tool 8700340 --out recording --megabytes 200\n  spinenav navigate --case case --tracker replay://recording --points touched.txt"

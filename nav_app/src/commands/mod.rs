@@ -5,6 +5,8 @@ mod calibrate;
 mod case_report;
 mod demo;
 mod doctor;
+#[cfg(feature = "stream")]
+mod engine;
 mod export;
 mod live;
 mod measure;
@@ -15,13 +17,15 @@ mod register;
 mod rehearse;
 mod replay;
 mod segment;
+#[cfg(feature = "stream")]
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use engine::io::{self, Limits};
-use engine::segment::{Method, Mode, Model, System};
-use engine::volume::LabelMap;
+use ::engine::io::{self, Limits};
+use ::engine::segment::{Method, Mode, Model, System};
+use ::engine::volume::LabelMap;
 use kernels::Device;
 use kernels::device::{Choice, open};
 
@@ -41,6 +45,14 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Register(options) => register::run(options, arguments.quiet),
         Command::Rehearse(options) => rehearse::run(options, arguments.quiet),
         Command::Navigate(options) => navigate::run(options, arguments.quiet),
+        #[cfg(feature = "stream")]
+        Command::Engine(options) => engine::run(options, arguments.quiet),
+        #[cfg(feature = "stream")]
+        Command::View(options) => view::run(options, arguments.json),
+        #[cfg(not(feature = "stream"))]
+        Command::Engine(_) => without_stream("engine"),
+        #[cfg(not(feature = "stream"))]
+        Command::View(_) => without_stream("view"),
         Command::Record(options) => record::run(options, arguments.quiet),
         Command::Replay(options) => replay::run(options),
         Command::Export(options) => export::run(options),
@@ -51,6 +63,15 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),
         Command::Doctor => doctor::run(),
     }
+}
+
+#[cfg(not(feature = "stream"))]
+fn without_stream(command: &str) -> Result<Output, Failure> {
+    let what = format!(
+        "this program was built without the transport between processes; build it with: cargo run --features stream -- \
+         {command} ... (`spinenav navigate` runs in one process and needs none)"
+    );
+    Err(Failure::WrongUse(anyhow::anyhow!(what)))
 }
 
 /// The device that was asked for. A GPU that fails later is replaced by the

@@ -29,6 +29,12 @@ pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
         Bench::Register(options) => register::run(options, quiet),
         Bench::Calibrate(options) => calibrate::run(options, quiet),
         Bench::Latency(options) => latency::run(options, quiet),
+        #[cfg(feature = "stream")]
+        Bench::Stream(options) => latency::run_stream(options, quiet),
+        #[cfg(feature = "stream")]
+        Bench::StreamObserver(options) => latency::observe(options),
+        #[cfg(not(feature = "stream"))]
+        Bench::Stream(_) | Bench::StreamObserver(_) => super::without_stream("bench stream"),
         Bench::NetworkWorker(options) => segment::worker(options),
         Bench::LatencyRelay(options) => latency::run_relay(options),
     }

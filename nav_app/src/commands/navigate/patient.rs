@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::super::live::register_case;
 use super::super::register::{centred_guess, read_points, read_transform, registration_json, registration_text};
 use super::tracker::Address;
-use crate::cli::NavigateArguments;
+use crate::cli::SessionArguments;
 use crate::failure::{Blame, Failure};
 
 /// A registered case.
@@ -32,7 +32,7 @@ pub struct Patient {
 impl Patient {
     /// Registers the points that were touched, or those of a simulated surgeon
     /// where the tracker is simulated; or reads a registration back.
-    pub fn new(address: &Address, options: &NavigateArguments, case: &Case) -> Result<Self, Failure> {
+    pub fn new(address: &Address, options: &SessionArguments, case: &Case) -> Result<Self, Failure> {
         let scenario = if *address == Address::Simulated { Some(scenario(case, options.seed)?) } else { None };
         let centres = || case.vertebrae.iter().map(|v| v.body_centre).collect();
         let targets = scenario.as_ref().map_or_else(centres, |s| s.targets.clone());

@@ -8,7 +8,7 @@ use engine::case::{Case, Vertebra};
 use engine::clock::SystemClock;
 use engine::latency::PacketTimes;
 use engine::level::Level;
-use engine::register::{LandmarkSettings, landmarks};
+use engine::register::{LandmarkSettings, Registration, landmarks};
 use engine::rt::{
     Guidance, LiveSession, LiveSettings, LoopObserver, Reader, SessionSummary, Snapshot, TrackedTool, TrackerErrors,
 };
@@ -131,8 +131,19 @@ pub fn names(tools: usize) -> Result<(ToolNames, Vec<ToolId>)> {
     Ok((table, names.into_iter().map(|(_, id)| id).collect()))
 }
 
-/// A phantom spine of five vertebrae, registered without error.
+/// What the loop needs for a phantom spine.
 pub fn guidance(tools: &[ToolId]) -> Result<Guidance> {
+    let (case, registration) = phantom_case()?;
+    Ok(Guidance::new(&case, &registration, &tracked(tools), TrackerErrors::default()))
+}
+
+/// Instruments whose tip is their origin.
+pub fn tracked(tools: &[ToolId]) -> Vec<TrackedTool> {
+    tools.iter().map(|id| TrackedTool::instrument(*id, Transform::identity())).collect()
+}
+
+/// A phantom spine of five vertebrae, registered without error.
+pub fn phantom_case() -> Result<(Case, Registration)> {
     let grid = Grid::axis_aligned([1, 1, 1], [1.0; 3], Point::new(0.0, 0.0, 0.0)).context("no grid")?;
     let vertebra = |(i, mesh): (usize, _)| -> Option<Vertebra> {
         Some(Vertebra {
@@ -155,6 +166,5 @@ pub fn guidance(tools: &[ToolId]) -> Result<Guidance> {
     let ct = [[0., 0., 0.], [60., 0., 0.], [0., 60., 0.], [0., 0., 60.], [40., 40., 0.]].map(Point::<Ct>::from);
     let patient = ct.map(|p| Point::<Patient>::from(p.to_array()));
     let registration = landmarks(&patient, &ct, &LandmarkSettings::default())?;
-    let tracked: Vec<_> = tools.iter().map(|id| TrackedTool::instrument(*id, Transform::identity())).collect();
-    Ok(Guidance::new(&case, &registration, &tracked, TrackerErrors::default()))
+    Ok((case, registration))
 }

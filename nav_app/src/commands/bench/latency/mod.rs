@@ -15,6 +15,7 @@
 //! | [`load`] | what else the machine does |
 //! | [`observers`] | slow and dead observers, by turns |
 //! | [`results`], [`html`], [`plot`] | what comes out |
+//! | `stream` | the same with observers in processes of their own (feature `stream`) |
 //! | [`rivals`] | other programs' way beside ours, from outside |
 
 mod consumer;
@@ -27,6 +28,8 @@ mod plot;
 mod results;
 mod rivals;
 mod sender;
+#[cfg(feature = "stream")]
+mod stream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +47,8 @@ use engine_side::EngineSide;
 use results::Results;
 
 pub use rivals::run_relay;
+#[cfg(feature = "stream")]
+pub use stream::{observe, run as run_stream};
 
 /// Steps of the progress bar.
 const STEPS: u64 = 20;

@@ -1,0 +1,82 @@
+//! The scene in a window, fed by the stream.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use engine::journal::case_hash;
+use engine::rt::Snapshot;
+use engine::stream::LinkState;
+use engine::stream::description::hexadecimal;
+use engine::stream::wire::ViewerWire;
+use serde_json::json;
+
+use super::description;
+use crate::cli::ViewArguments;
+use crate::commands::navigate::read_case;
+use crate::failure::{Blame, Failure};
+use crate::report::Output;
+use crate::scene::{self, SceneHeader, SceneInput, SnapshotFeed};
+
+/// Opens the window and draws until it is closed.
+pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failure> {
+    let Some(path) = &options.case else {
+        let what = "a window needs the case that the engine navigates: give --case, or leave --window out for lines";
+        return Err(Failure::WrongUse(anyhow::anyhow!(what)));
+    };
+    let case = Arc::new(read_case(path, options.ct.as_deref(), "view")?);
+    let described = description(&viewer)?;
+    if hexadecimal(&case_hash(&case)) != described.case_sha256 {
+        let what = format!("{} is not the case that the engine navigates; give the same folder", path.display());
+        return Err(Failure::BadInput(anyhow::anyhow!(what)));
+    }
+    let header = SceneHeader {
+        rms_mm: Some(described.registration.rms_mm),
+        ct_name: "case".into(),
+        device: format!("{} (engine {})", described.tracker, described.session),
+        ..SceneHeader::default()
+    };
+    let watched = options.watched.then(|| Mutex::new(None));
+    let snapshots = Box::new(RemoteFeed { viewer, shown: Mutex::new((0, LinkState::Waiting)), watched });
+    scene::run_window(SceneInput { case, snapshots, header }).internal()?;
+    Ok(Output { json: json!({ "ended": "closed" }), text: "The window was closed.".into(), is_refused: false })
+}
+
+/// What the scene draws, with the trust that is left when it arrives.
+struct RemoteFeed {
+    viewer: ViewerWire,
+    /// Snapshots that had come and the state of the link when it was asked last.
+    shown: Mutex<(u64, LinkState)>,
+    /// When the last sign of life was given, for who watches this process. The
+    /// scene asks once a frame: a scene that hangs gives none.
+    watched: Option<Mutex<Option<Instant>>>,
+}
+
+impl RemoteFeed {
+    fn show_life(&self) {
+        let Some(mut last) = self.watched.as_ref().and_then(|watched| watched.lock().ok()) else { return };
+        if last.is_none_or(|at| at.elapsed() > Duration::from_millis(200)) {
+            *last = Some(Instant::now());
+            let mut out = std::io::stdout().lock();
+            // Nobody watches any more; the picture goes on.
+            let _unwatched = out.write_all(b".").and_then(|()| out.flush());
+        }
+    }
+}
+
+impl SnapshotFeed for RemoteFeed {
+    fn latest(&self) -> Option<Snapshot> {
+        self.show_life();
+        let now = (self.viewer.counts().snapshots, self.viewer.view());
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *shown, (now.0, now.1.state));
+        match now.1.state {
+            LinkState::Live => now.1.snapshot.filter(|_| before.0 != now.0),
+            // Every frame: its trust shrinks although nothing new comes.
+            LinkState::Stale => now.1.snapshot,
+            // Once, without any pose; after that the scene says that the engine is silent.
+            LinkState::Lost => now.1.snapshot.filter(|_| before.1 != LinkState::Lost),
+            LinkState::Waiting => None,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Stands where the scene is in a program built without the feature `scene`:
+//! an engine without graphics, and checks that need no Bevy.
+//!
+//! Has the scene's public names as far as commands use them; opens no window
+//! and draws no picture.
+#![allow(dead_code, reason = "nothing here is ever drawn")]
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::case::Case;
+use engine::register::Verdict;
+use engine::rt::Snapshot;
+
+/// What every door says.
+const WITHOUT: &str = "this program was built without its scene; build it with the default features";
+
+/// Where a scene's snapshots would come from.
+pub trait SnapshotFeed: Send + Sync {
+    /// The newest snapshot, or `None` when nothing new came since the last call.
+    fn latest(&self) -> Option<Snapshot>;
+}
+
+/// Everything a scene would draw.
+pub struct SceneInput {
+    /// The segmented CT.
+    pub case: Arc<Case>,
+    /// Where the poses come from.
+    pub snapshots: Box<dyn SnapshotFeed>,
+    /// What stays the same for the whole session.
+    pub header: SceneHeader,
+}
+
+/// The lines of the panel that do not follow the instrument.
+#[derive(Debug, Clone, Default)]
+pub struct SceneHeader {
+    /// Verdict over the registration, `None` when there is none.
+    pub verdict: Option<Verdict>,
+    /// RMS residual of the registration, mm.
+    pub rms_mm: Option<f64>,
+    /// Predicted error at the centre of the spine, mm.
+    pub centre_tre_mm: Option<f64>,
+    /// Name of the CT.
+    pub ct_name: String,
+    /// What the poses come from, and what the network ran on.
+    pub device: String,
+}
+
+/// No graphics device is looked for.
+pub const fn adapters() -> Vec<Infallible> {
+    Vec::new()
+}
+
+/// No window can be opened, whatever display there is.
+pub const fn display_name() -> Option<String> {
+    None
+}
+
+/// Opens no window.
+///
+/// # Errors
+/// Always.
+pub fn run_window(_: SceneInput) -> anyhow::Result<()> {
+    anyhow::bail!(WITHOUT)
+}
+
+/// Draws nothing.
+///
+/// # Errors
+/// Always.
+pub fn render_headless(_: SceneInput, _: &Path, _: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<PathBuf>> {
+    anyhow::bail!(WITHOUT)
+}
