@@ -3,6 +3,7 @@
 //! `docs/architecture.md` shows where it stands; `cli` lists the commands.
 
 mod assets;
+mod bone_colours;
 mod cli;
 mod commands;
 mod failure;

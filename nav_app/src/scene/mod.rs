@@ -50,7 +50,6 @@ use geom::{Ct, Point};
 
 pub use adapter::{adapters, display_name};
 pub use headless::render_headless;
-pub use palette::bone_rgb;
 pub use picture::SnapshotFeed;
 pub use window::run_window;
 

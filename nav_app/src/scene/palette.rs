@@ -1,13 +1,13 @@
 //! Colours: calm background, muted bone, loud only where it matters.
 //!
-//! Bone colours alternate between warm-light and cool-dark, so that neighbours
-//! stay apart for every kind of colour blindness; meaning is never carried by
-//! colour alone, there is always a word or a shape with it.
+//! Meaning is never carried by colour alone, there is always a word or a shape
+//! with it. Bone has its own: [`crate::bone_colours`].
 
 use bevy::color::{Color, ColorToPacked, Srgba};
 use engine::level::Level;
 
 use super::picture::Condition;
+pub use crate::bone_colours::bone_rgb;
 
 /// Behind everything.
 pub const BACKGROUND: Color = Color::srgb(0.035, 0.043, 0.058);
@@ -27,25 +27,6 @@ pub const CAUTION: Color = Color::srgb(1.0, 0.70, 0.16);
 pub const ALARM: Color = Color::srgb(0.80, 0.12, 0.10);
 /// Words on [`ALARM`].
 pub const ON_ALARM: Color = Color::srgb(1.0, 1.0, 1.0);
-
-/// Bone colours, walked along the spine. Lightness alternates; hues are taken
-/// from Okabe and Ito's set, muted towards bone.
-const BONES: [[u8; 3]; 6] = [
-    [0xea, 0xdf, 0xc4],
-    [0x86, 0x9f, 0xb6],
-    [0xdf, 0xbd, 0x91],
-    [0x83, 0xa6, 0x9a],
-    [0xdc, 0xc5, 0xcc],
-    [0x93, 0x93, 0xb5],
-];
-
-/// The colour of a level, in slices as in the 3-D view.
-#[must_use]
-pub fn bone_rgb(level: Level) -> [u8; 3] {
-    // T13 (28) follows T12 (19), so that it differs from both neighbours.
-    let step = if level.number() == 28 { 4 } else { usize::from(level.number()) };
-    BONES[step % BONES.len()]
-}
 
 /// [`bone_rgb`] as a Bevy colour.
 #[must_use]

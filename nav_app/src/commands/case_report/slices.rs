@@ -4,9 +4,9 @@ use engine::level::Level;
 use engine::volume::{LabelMap, SlicePlane, Volume};
 use geom::{Ct, Point, Vector};
 
+use crate::bone_colours::bone_rgb;
 use crate::failure::{Blame, Failure};
 use crate::page::png_data_uri;
-use crate::scene::bone_rgb;
 
 /// Around the labels, mm.
 const MARGIN_MM: f64 = 25.0;
