@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{BenchCalibrateArguments, DeviceChoice};
+use super::{BenchCalibrateArguments, BenchRenderArguments, DeviceChoice};
 
 /// Options of `bench`.
 #[derive(Debug, Args)]
@@ -41,6 +41,12 @@ pub enum Bench {
         after_help = "Examples:\n  spinenav bench latency --report latency.html\n  spinenav bench latency --poses 1000000 --load segment --json\n  scripts/make_latency_rivals.sh rivals && spinenav bench latency --rivals rivals --report rivals.html"
     )]
     Latency(BenchLatencyArguments),
+    /// Frame times of the scene: volumes and surfaces of several sizes, moving
+    /// (resolution adapts) and still (whole).
+    #[command(
+        after_help = "Examples:\n  spinenav bench render\n  spinenav bench render --volumes 0,512x512x300 --surfaces 0,24 --frames 60 --json"
+    )]
+    Render(BenchRenderArguments),
     /// Runs one network in this process, as lines on standard input ask.
     #[command(hide = true)]
     NetworkWorker(NetworkWorkerArguments),

@@ -6,16 +6,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod bench_calibrate;
+mod bench_render;
 mod calibrate;
 mod export;
 mod live;
 mod measure;
+mod scene;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
     LatencyLoad, LatencyRelayArguments, NetworkWorkerArguments,
 };
 pub use bench_calibrate::BenchCalibrateArguments;
+pub use bench_render::BenchRenderArguments;
 pub use calibrate::{
     Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
     PivotArguments, PoseOptions, TemporalArguments,
@@ -23,6 +26,7 @@ pub use calibrate::{
 pub use export::{ExportArguments, ExportFormat};
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
+pub use scene::{CutChoice, SceneArguments, ToolStateChoice};
 
 use engine::segment::Mode;
 
@@ -112,6 +116,12 @@ pub enum Command {
         after_help = "Examples:\n  spinenav bench segment --networks compact --report bench.html\n  spinenav bench register --report register.html"
     )]
     Bench(BenchArguments),
+    /// Show the scene with a demonstrated instrument: in a window, as pictures,
+    /// in a headset.
+    #[command(
+        after_help = "Examples:\n  spinenav scene --volume bone-skin\n  spinenav scene --headless --volume bone --cut along --out pictures\n  spinenav scene --headless --state frozen --out pictures\n  spinenav scene --case case --ct patient.nii.gz --volume curve.txt\n  spinenav scene --xr"
+    )]
+    Scene(SceneArguments),
     /// Say what this machine offers and what SpineNav will use.
     #[command(after_help = "Example:\n  spinenav doctor")]
     Doctor,

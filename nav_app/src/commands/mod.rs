@@ -13,6 +13,7 @@ mod record;
 mod register;
 mod rehearse;
 mod replay;
+mod scene;
 mod segment;
 
 use std::path::Path;
@@ -47,6 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),
+        Command::Scene(options) => scene::run(options, arguments.quiet),
         Command::Doctor => doctor::run(),
     }
 }

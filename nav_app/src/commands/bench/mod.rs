@@ -6,6 +6,7 @@
 //! | [`register`] | surface registration |
 //! | [`calibrate`] | calibrations |
 //! | [`latency`] | a pose's way from tracker to viewer |
+//! | [`render`] | frames of the scene |
 //!
 //! [`machine`] says on what.
 
@@ -13,6 +14,7 @@ mod calibrate;
 mod latency;
 mod machine;
 mod register;
+mod render;
 mod segment;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
         Bench::Register(options) => register::run(options, quiet),
         Bench::Calibrate(options) => calibrate::run(options, quiet),
         Bench::Latency(options) => latency::run(options, quiet),
+        Bench::Render(options) => render::run(options, quiet),
         Bench::NetworkWorker(options) => segment::worker(options),
         Bench::LatencyRelay(options) => latency::run_relay(options),
     }
