@@ -3,12 +3,14 @@
 //! Voxels stay in the order of their file; the affine says where they are.
 //! Nothing above this module asks for an axis order: it samples by position.
 
+mod blocks;
 mod crop;
 mod grid;
 mod grid_describe;
 mod sample;
 mod slice;
 
+pub use blocks::{BLOCK, BlockRanges};
 pub use grid::{Grid, GridError};
 pub use slice::{OUTSIDE_HU, SlicePlane};
 

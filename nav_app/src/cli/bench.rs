@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+#[cfg(feature = "scene")]
+use super::BenchRenderArguments;
 use super::bench_stream::{BenchStreamArguments, StreamObserverArguments};
 use super::{BenchCalibrateArguments, DeviceChoice};
 
@@ -51,6 +53,13 @@ pub enum Bench {
     /// An observer that counts, for `stream`.
     #[command(hide = true)]
     StreamObserver(StreamObserverArguments),
+    #[cfg(feature = "scene")]
+    /// Frame times of the scene: volumes and surfaces of several sizes, moving
+    /// (resolution adapts) and still (whole).
+    #[command(
+        after_help = "Examples:\n  spinenav bench render\n  spinenav bench render --volumes 0,512x512x300 --surfaces 0,24 --frames 60 --json"
+    )]
+    Render(BenchRenderArguments),
     /// Runs one network in this process, as lines on standard input ask.
     #[command(hide = true)]
     NetworkWorker(NetworkWorkerArguments),

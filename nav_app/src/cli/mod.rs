@@ -6,12 +6,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod bench_calibrate;
+#[cfg(feature = "scene")]
+mod bench_render;
 mod bench_stream;
 mod calibrate;
 mod case_report;
 mod export;
 mod live;
 mod measure;
+#[cfg(feature = "scene")]
+mod scene;
 mod stream;
 
 pub use bench::{
@@ -19,6 +23,8 @@ pub use bench::{
     LatencyLoad, LatencyRelayArguments, NetworkWorkerArguments,
 };
 pub use bench_calibrate::BenchCalibrateArguments;
+#[cfg(feature = "scene")]
+pub use bench_render::BenchRenderArguments;
 #[cfg(feature = "stream")]
 pub use bench_stream::{BenchStreamArguments, ObserverWork, StreamCase, StreamObserverArguments};
 pub use calibrate::{
@@ -29,6 +35,8 @@ pub use case_report::ReportArguments;
 pub use export::{ExportArguments, ExportFormat};
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
+#[cfg(feature = "scene")]
+pub use scene::{CutChoice, SceneArguments, ToolStateChoice};
 #[cfg(feature = "stream")]
 pub use stream::WatchedViewer;
 pub use stream::{EngineArguments, ViewArguments};
@@ -136,6 +144,13 @@ pub enum Command {
         after_help = "Examples:\n  spinenav bench segment --networks compact --report bench.html\n  spinenav bench register --report register.html"
     )]
     Bench(BenchArguments),
+    #[cfg(feature = "scene")]
+    /// Show the scene with a demonstrated instrument: in a window, as pictures,
+    /// in a headset.
+    #[command(
+        after_help = "Examples:\n  spinenav scene --volume bone-skin\n  spinenav scene --headless --volume bone --cut along --out pictures\n  spinenav scene --headless --state frozen --out pictures\n  spinenav scene --case case --ct patient.nii.gz --volume curve.txt\n  spinenav scene --xr"
+    )]
+    Scene(SceneArguments),
     /// Say what this machine offers and what SpineNav will use.
     #[command(after_help = "Example:\n  spinenav doctor")]
     Doctor,

@@ -16,6 +16,8 @@ mod record;
 mod register;
 mod rehearse;
 mod replay;
+#[cfg(feature = "scene")]
+mod scene;
 mod segment;
 #[cfg(feature = "stream")]
 mod view;
@@ -61,6 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),
         Command::Bench(options) => bench::run(&options.what, arguments.quiet),
+        #[cfg(feature = "scene")]
+        Command::Scene(options) => scene::run(options, arguments.quiet),
         Command::Doctor => doctor::run(),
     }
 }

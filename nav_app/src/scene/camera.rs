@@ -97,10 +97,15 @@ pub fn points_to_frame(case: &Case, frame: &SceneFrame, picture: &Picture) -> Ve
 #[derive(Component)]
 pub struct MainCamera;
 
+/// Marks every camera that looks at bone and volume.
+#[derive(Component)]
+pub struct Eye3d;
+
 /// Puts the camera of the 3-D view into the scene.
 pub fn spawn(commands: &mut Commands<'_, '_>, target: Handle<Image>, orbit: Orbit, msaa: Msaa) {
     let camera = (
         MainCamera,
+        Eye3d,
         Camera3d::default(),
         Camera { order: -2, clear_color: palette::BACKGROUND.into(), ..default() },
         RenderTarget::Image(target.into()),

@@ -12,6 +12,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 use bevy::ui::UiTargetCamera;
 
+use super::camera::Eye3d;
 use super::paint::Paint;
 use super::plane::Plane;
 use super::slice_view::{ScreenId, Screens};
@@ -47,9 +48,10 @@ const SIGN_CLEARANCE_M: f32 = 0.022;
 /// Bones at most this far above or below must not cover a sign, m.
 const NEIGHBOURHOOD_M: f32 = 0.03;
 
-/// Marks the cameras of the eyes.
+/// Marks the cameras of the eyes: 0 left, 1 right.
 #[derive(Component)]
-pub struct Eye;
+#[cfg_attr(not(feature = "xr"), expect(dead_code, reason = "only a headset tells its eyes apart"))]
+pub struct Eye(pub usize);
 
 /// The pictures of both eyes, left first.
 #[derive(Resource, Clone)]
@@ -66,11 +68,12 @@ pub fn spawn(
     mut materials: ResMut<'_, Assets<Paint>>,
 ) {
     let head = Transform::from_translation(HEAD).looking_at(GAZE, Vec3::Y);
-    let eyes = [-0.5, 0.5].map(|side| {
+    let eyes = [(0, -0.5), (1, 0.5)].map(|(number, side)| {
         let image = images.add(Image::new_target_texture(SIZE, SIZE, TextureFormat::Rgba8UnormSrgb, None));
         let place = head.with_translation(HEAD + head.right() * (side * PUPIL_DISTANCE_M));
         commands.spawn((
-            Eye,
+            Eye(number),
+            Eye3d,
             Camera3d::default(),
             Camera { order: -1, clear_color: palette::BACKGROUND.into(), ..default() },
             RenderTarget::Image(image.clone().into()),
@@ -89,7 +92,7 @@ pub fn spawn(
     commands.insert_resource(EyeImages(eyes));
     let panel = panel_image(&mut commands, &mut images, &content, &screens, &slices.0);
     let width = PANEL_HEIGHT_M * layout::COLUMN / layout::HEIGHT;
-    let material = materials.add(Paint::picture(panel));
+    let material = materials.add(Paint::board(panel));
     let facing = Transform::from_translation(PANEL_AT).with_rotation(head.rotation);
     commands.spawn((
         Mesh3d(meshes.add(Rectangle::new(width, PANEL_HEIGHT_M))),

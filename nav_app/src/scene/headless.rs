@@ -23,6 +23,7 @@ use super::eyes::{self, Eye, EyeImages};
 use super::picture::Feed;
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, Screens};
+use super::volume::{Volume, VolumeSettings};
 use super::widgets::Area;
 use super::{ColumnScreens, Content, SceneInput, adapter, layout, palette};
 
@@ -95,14 +96,22 @@ impl std::error::Error for RenderError {
 type ShadesBone = Or<(With<MainCamera>, With<Eye>)>;
 
 /// A picture asked for, and what came back.
-struct Shot {
+pub struct Shot {
     name: String,
     target: Handle<Image>,
     captured: Option<Image>,
 }
 
+/// The pictures asked for.
 #[derive(Resource, Default)]
-struct Shots(Vec<Shot>);
+pub struct Shots(Vec<Shot>);
+
+impl Shots {
+    /// Asks for a picture of a texture.
+    pub fn ask(&mut self, name: &str, target: Handle<Image>) {
+        self.0.push(Shot { name: name.into(), target, captured: None });
+    }
+}
 
 /// Draws the scene into `dir`: `scene.png` (1920x1080), `axial.png`,
 /// `sagittal.png`, `coronal.png`, `eye_left.png`, `eye_right.png`; returns
@@ -118,45 +127,85 @@ pub fn render_headless(
     dir: &Path,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>, RenderError> {
+    render_headless_with(input, VolumeSettings::default(), dir, progress)
+}
+
+/// As [`render_headless`], with the CT itself in the 3-D view and the eyes.
+///
+/// # Errors
+/// As there.
+pub fn render_headless_with(
+    input: SceneInput,
+    volume: VolumeSettings,
+    dir: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<PathBuf>, RenderError> {
     let Some(device) = adapter::adapters().into_iter().next() else { return Err(RenderError::NoVulkan) };
     std::fs::create_dir_all(dir).map_err(|source| RenderError::Folder { path: dir.to_owned(), source })?;
     progress(&format!("preparing the scene on {device}"));
     let mut app = assemble(input);
+    app.insert_resource(volume);
     progress("compiling shaders");
     settle(&mut app);
     progress("drawing");
     set_active(&mut app, true);
-    request(&mut app);
+    take_pictures(&mut app, dir)
+}
+
+/// Draws once more and writes what [`Shots`] ask for into `dir`, which is made
+/// where it is missing.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn take_pictures(app: &mut App, dir: &Path) -> Result<Vec<PathBuf>, RenderError> {
+    std::fs::create_dir_all(dir).map_err(|source| RenderError::Folder { path: dir.to_owned(), source })?;
+    request(app);
     let start = Instant::now();
     app.update();
     tracing::debug!(seconds = start.elapsed().as_secs_f64(), "drew all views");
-    set_active(&mut app, false);
-    let shots = collect(&mut app)?;
-    progress("writing pictures");
+    set_active(app, false);
+    let shots = collect(app)?;
     shots.iter().map(|shot| write(shot, dir)).collect()
 }
 
 /// The app with all its views, ready to draw.
 fn assemble(input: SceneInput) -> App {
+    let mut app = bare(input);
+    app.add_systems(PostStartup, (spawn_desktop, spawn_slices, eyes::spawn, ask_for_eyes).chain());
+    finish(&mut app);
+    app.add_systems(PostStartup, pause.after(ask_for_eyes));
+    app
+}
+
+/// An app without window and views that draws one instant; [`finish`] it when
+/// everything is added.
+pub fn bare(input: SceneInput) -> App {
+    bare_with(Content::new(input.case, input.header), Feed::still(input.snapshots))
+}
+
+/// As [`bare`], with a feed that may go on.
+pub fn bare_with(content: Content, feed: Feed) -> App {
     let mut app = App::new();
     let plugins = super::plugins(None)
         .disable::<WinitPlugin>()
         .disable::<PipelinedRenderingPlugin>()
         .disable::<TerminalCtrlCHandlerPlugin>();
     app.add_plugins(plugins).init_resource::<Shots>();
-    super::add_content(&mut app, Content::new(input.case, input.header), Feed::still(input.snapshots));
-    app.add_systems(PostStartup, (spawn_desktop, spawn_slices, eyes::spawn, ask_for_eyes).chain());
+    super::add_content(&mut app, content, feed);
     if let Some(render) = app.get_sub_app_mut(RenderApp) {
         // Without this the processor runs ahead of a software device.
         render.add_systems(Render, wait_for_device.in_set(RenderSystems::Cleanup));
     }
+    app
+}
+
+/// Ends the building of an app.
+pub fn finish(app: &mut App) {
     while app.plugins_state() == PluginsState::Adding {
         bevy::tasks::tick_global_task_pools_on_main_thread();
     }
     app.finish();
     app.cleanup();
-    app.add_systems(PostStartup, pause.after(ask_for_eyes));
-    app
 }
 
 fn wait_for_device(device: Res<'_, RenderDevice>) {
@@ -181,7 +230,7 @@ fn spawn_desktop(
     // After the 3-D view that it shows.
     commands.entity(camera).insert(Camera { order: 1, clear_color: palette::EDGE.into(), ..default() });
     layout::spawn_desktop(&mut commands, camera, &content, &screens, &slices.0, view);
-    shots.0.push(Shot { name: "scene".into(), target: image, captured: None });
+    shots.ask("scene", image);
 }
 
 fn spawn_slices(
@@ -199,13 +248,13 @@ fn spawn_slices(
         commands
             .spawn((whole, UiTargetCamera(camera)))
             .with_children(|root| slice_view::spawn(root, &screens, id, area, 1.0));
-        shots.0.push(Shot { name: plane.name().into(), target: image, captured: None });
+        shots.ask(plane.name(), image);
     }
 }
 
 fn ask_for_eyes(eyes: Res<'_, EyeImages>, mut shots: ResMut<'_, Shots>) {
     for (name, target) in ["eye_left", "eye_right"].into_iter().zip(eyes.0.clone()) {
-        shots.0.push(Shot { name: name.into(), target, captured: None });
+        shots.ask(name, target);
     }
 }
 
@@ -230,7 +279,9 @@ fn settle(app: &mut App) {
     let start = Instant::now();
     for frame in 0.. {
         app.update();
-        let is_drawn = app.world().resource::<Screens>().are_drawn();
+        let world = app.world();
+        let is_there = world.resource::<Volume>().is_ready(world.resource::<VolumeSettings>());
+        let is_drawn = is_there && world.resource::<Screens>().are_drawn();
         if frame >= SETTLING_FRAMES && (is_drawn || start.elapsed() > SLICE_PATIENCE) {
             break;
         }

@@ -11,7 +11,7 @@ use super::camera::MainCamera;
 use super::picture::Picture;
 use super::vertebrae::is_uncertain;
 use super::widgets::{self, text};
-use super::{Content, palette, plane};
+use super::{Content, palette, plane, status};
 
 /// Height of a name, design pixels.
 const ROW: f32 = 36.0;
@@ -92,7 +92,7 @@ pub fn place(
     let Some(height) = camera.logical_viewport_size().map(|size| size.y / scale.0) else { return };
     let nearest = rows.iter().map(|(_, end)| end.x).fold(f32::INFINITY, f32::min);
     let left = (nearest - CLEARANCE - WIDTH).max(6.0);
-    let rows = spread(rows, height);
+    let rows = spread(rows, height - status::RESERVED);
     for (name, mut node, mut border) in &mut names {
         let row = rows.iter().find(|row| row.level == name.level);
         node.display = if row.is_some() { Display::Flex } else { Display::None };

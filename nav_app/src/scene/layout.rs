@@ -7,7 +7,7 @@ use bevy::ui::RelativeCursorPosition;
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, ScreenId, Screens};
 use super::widgets::Area;
-use super::{Content, labels, panel};
+use super::{Content, labels, panel, status};
 
 /// Height of the design.
 pub const HEIGHT: f32 = 1080.0;
@@ -97,6 +97,7 @@ pub fn spawn_desktop(
         root.spawn((left, image, SpineView, RelativeCursorPosition::default())).with_children(|view| {
             labels::spawn(view, content);
             panel::spawn_banner(view);
+            status::spawn(view);
         });
         spawn_column(root, content, screens, slices, 1.0);
     });

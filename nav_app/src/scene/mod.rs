@@ -16,26 +16,37 @@ mod camera;
 mod canvas;
 mod coarse;
 mod contours;
+mod enlarge;
 mod eyes;
+mod flow;
 mod headless;
+mod keys;
 mod labels;
 mod layout;
+mod measure;
 mod occlusion;
 mod orbit_control;
+#[cfg(test)]
+mod orientation_test;
 mod paint;
 mod palette;
 mod panel;
 mod picture;
 mod plane;
+mod quality;
 #[cfg(test)]
 mod render_test;
 mod slice_view;
 mod slices;
+mod status;
 mod tool;
 mod units;
 mod vertebrae;
+mod volume;
 mod widgets;
 mod window;
+#[cfg(feature = "xr")]
+mod xr;
 
 use std::sync::Arc;
 
@@ -49,9 +60,16 @@ use engine::register::Verdict;
 use geom::{Ct, Point};
 
 pub use adapter::{adapters, display_name};
-pub use headless::render_headless;
+pub use headless::{render_headless, render_headless_with};
+pub use measure::{FrameRun, measure_frames};
 pub use picture::SnapshotFeed;
-pub use window::run_window;
+pub use volume::VolumeSettings;
+pub use volume::clip::{ClipBox, ToolCut};
+pub use volume::count::{RayWork, count as count_ray_work};
+pub use volume::transfer::Preset;
+pub use window::{run_window, run_window_with};
+#[cfg(feature = "xr")]
+pub use xr::{XrSettings, run_headset};
 
 use contours::Contours;
 use picture::{Feed, Picture};
@@ -134,6 +152,8 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
 /// Adds what window and pictures have in common; `feed` is already primed.
 fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     paint::plugin(app);
+    volume::plugin(app);
+    app.init_resource::<quality::Quality>();
     let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();
     let slices = Plane::ALL.map(|plane| (plane, screens.add(layout::column_view(plane), &mut images)));
@@ -144,12 +164,14 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
         .insert_resource(ColumnScreens(slices.to_vec()))
         .insert_resource(content)
         .insert_resource(labels::ViewScale(1.0))
+        .init_resource::<slices::SliceWindow>()
         .add_systems(PreUpdate, picture::take_snapshot)
         .add_systems(Startup, (vertebrae::spawn, tool::spawn))
         .add_systems(
             Update,
             (
-                (tool::follow, panel::write).run_if(picture::has_changed),
+                (tool::follow, panel::write, status::write).run_if(picture::has_changed),
+                (status::tell_volume, slice_view::tell_window),
                 (slice_view::redraw, slice_view::place_names).chain(),
                 (camera::follow_orbit, labels::place, labels::name_edges).chain(),
             ),

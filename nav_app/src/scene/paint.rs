@@ -12,7 +12,11 @@ use bevy::prelude::*;
 use bevy::render::render_resource::{AsBindGroup, CompareFunction, ShaderType, SpecializedMeshPipelineError};
 use bevy::shader::ShaderRef;
 
+const LIGHT: Handle<Shader> = uuid_handle!("e5b0f7d6-2c1a-4f3e-8b7d-51c9a2e40f18");
 const SHADER: Handle<Shader> = uuid_handle!("6a1f7a3c-0f5e-4a5d-9a60-3b1d7d0c5e21");
+
+/// Drawn after everything that can be seen through.
+const LAST: f32 = 1000.0;
 
 /// How a surface is drawn.
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
@@ -75,6 +79,17 @@ impl Paint {
         Self { picture: Some(image), ..Self::new(Color::WHITE, Vec4::new(0.0, 0.0, 1.0, 0.0)) }
     }
 
+    /// An unlit picture that nothing covers: the slices must be seen.
+    #[must_use]
+    pub fn board(image: Handle<Image>) -> Self {
+        Self { is_over_all: true, ..Self::picture(image) }
+    }
+
+    /// Black stripes across the shaft, or none.
+    pub fn set_striped(&mut self, is_striped: bool) {
+        self.ink.finish.w = f32::from(u8::from(is_striped));
+    }
+
     /// Changes the colour.
     pub fn set_color(&mut self, color: Color) {
         self.ink.color = LinearRgba::from(color).to_vec4();
@@ -94,8 +109,8 @@ impl Material for Paint {
         if self.is_over_all || self.ink.color.w < 1.0 { AlphaMode::Blend } else { AlphaMode::Opaque }
     }
 
-    fn enable_prepass() -> bool {
-        false
+    fn depth_bias(&self) -> f32 {
+        if self.is_over_all { LAST } else { 0.0 }
     }
 
     fn enable_shadows() -> bool {
@@ -120,6 +135,7 @@ impl Material for Paint {
 pub fn plugin(app: &mut App) {
     let mut shaders = app.world_mut().resource_mut::<Assets<Shader>>();
     // A handle made from a constant has no generation that could be stale.
+    let _ = shaders.insert(LIGHT.id(), Shader::from_wgsl(include_str!("light.wgsl"), "light.wgsl"));
     let _ = shaders.insert(SHADER.id(), Shader::from_wgsl(include_str!("paint.wgsl"), "paint.wgsl"));
     app.add_plugins(MaterialPlugin::<Paint>::default());
 }

@@ -25,6 +25,10 @@ pub const GOOD: Color = Color::srgb(0.18, 0.88, 0.76);
 pub const CAUTION: Color = Color::srgb(1.0, 0.70, 0.16);
 /// Withheld, rejected.
 pub const ALARM: Color = Color::srgb(0.80, 0.12, 0.10);
+/// A step that is done: calm, and dark enough for white words.
+pub const DONE: Color = Color::srgb(0.05, 0.34, 0.31);
+/// The step that has to be done.
+pub const TODO: Color = Color::srgb(0.55, 0.33, 0.02);
 /// Words on [`ALARM`].
 pub const ON_ALARM: Color = Color::srgb(1.0, 1.0, 1.0);
 
@@ -42,6 +46,20 @@ pub const fn tool(condition: Condition) -> Option<Color> {
         Condition::Live => Some(GOOD),
         Condition::Stale => Some(CAUTION),
         _ => None,
+    }
+}
+
+/// The colour of a predicted error: calm up to 1 mm, loud beyond 2 mm. What a
+/// screw's position may be off before it leaves the pedicle lies between
+/// nothing and 4 mm, by level (doi:10.1097/00007632-200102150-00010).
+#[must_use]
+pub const fn error(tre_mm: f32) -> Color {
+    if tre_mm <= 1.0 {
+        GOOD
+    } else if tre_mm <= 2.0 {
+        CAUTION
+    } else {
+        Color::srgb(1.0, 0.42, 0.38)
     }
 }
 

@@ -8,7 +8,7 @@ use engine::safety::SessionState;
 
 use super::picture::{Condition, Picture};
 use super::widgets::{self, Area, text};
-use super::{Content, SceneHeader, palette};
+use super::{Content, SceneHeader, palette, status};
 
 /// What is written for a value nobody stands behind.
 const MISSING: &str = "--";
@@ -85,10 +85,10 @@ pub fn write(
             text.0 = words;
         }
     }
-    let (color, ink) = match picture.condition {
-        Condition::Live => (palette::GOOD, palette::BACKGROUND),
-        Condition::Stale => (palette::CAUTION, palette::BACKGROUND),
-        _ => (palette::ALARM, palette::ON_ALARM),
+    let color = status::color(picture.condition);
+    let ink = match picture.condition {
+        Condition::Live | Condition::Stale => palette::BACKGROUND,
+        _ => palette::ON_ALARM,
     };
     for mut text in &mut inks {
         text.set_if_neq(TextColor(ink));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::{Res, ResMut, Resource};
 use engine::level::Level;
 use engine::rt::{Snapshot, ToolView};
-use engine::safety::{SessionState, ToolReason, ToolState};
+use engine::safety::{Alarms, SessionState, ToolReason, ToolState};
 use geom::{Ct, Tip, Transform};
 
 /// Where the scene's snapshots come from.
@@ -96,6 +96,8 @@ pub struct Picture {
     pub pose_age_ms: Option<f32>,
     /// Step of the session.
     pub session: Option<SessionState>,
+    /// What is wrong; empty while the engine is silent, which the condition says.
+    pub alarms: Alarms,
 }
 
 impl Picture {
@@ -105,10 +107,10 @@ impl Picture {
         let Some(snapshot) = snapshot.filter(|_| held < SILENCE) else { return Self::default() };
         let tool = snapshot.guided();
         let condition = condition(snapshot, &tool);
-        let session = Some(snapshot.session);
+        let (session, alarms) = (Some(snapshot.session), snapshot.alarms);
         let is_shown = matches!(condition, Condition::Live | Condition::Stale);
         if !is_shown {
-            return Self { condition, session, ..Self::default() };
+            return Self { condition, session, alarms, ..Self::default() };
         }
         let engine_ns = snapshot.published.0.saturating_sub(tool.measured.0);
         Self {
@@ -119,6 +121,7 @@ impl Picture {
             predicted_tre_mm: finite(tool.predicted_tre_mm),
             pose_age_ms: Some((engine_ns as f64 * 1e-6 + held.as_secs_f64() * 1e3) as f32),
             session,
+            alarms,
         }
     }
 }

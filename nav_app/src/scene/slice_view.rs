@@ -7,12 +7,13 @@ use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
+use bevy::ui::RelativeCursorPosition;
 use engine::level::Level;
 
 use super::contours::Contours;
 use super::picture::Picture;
 use super::plane::{Plane, SliceView};
-use super::slices::{self, Focus, SlicePicture};
+use super::slices::{self, Focus, SlicePicture, SliceWindow};
 use super::widgets::{self, Area, text};
 use super::{Content, palette};
 
@@ -28,7 +29,7 @@ struct Screen {
     view: SliceView,
     image: Handle<Image>,
     names: Vec<(Level, [f32; 2])>,
-    drawn: Option<Focus>,
+    drawn: Option<(Focus, SliceWindow)>,
     drawing: Option<Drawing>,
     is_active: bool,
 }
@@ -36,7 +37,7 @@ struct Screen {
 /// A slice being drawn in the background.
 struct Drawing {
     view: SliceView,
-    focus: Focus,
+    focus: (Focus, SliceWindow),
     task: Task<SlicePicture>,
 }
 
@@ -53,6 +54,12 @@ pub struct Screens {
 }
 
 impl Screens {
+    /// What a texture shows.
+    #[must_use]
+    pub fn view(&self, id: ScreenId) -> Option<SliceView> {
+        self.screens.get(id.0).map(|screen| screen.view)
+    }
+
     /// No textures yet.
     #[must_use]
     pub fn new(contours: Contours) -> Self {
@@ -94,9 +101,11 @@ fn blank(size: [u32; 2]) -> Image {
 pub fn redraw(
     picture: Res<'_, Picture>,
     content: Res<'_, Content>,
+    window: Res<'_, SliceWindow>,
     mut screens: ResMut<'_, Screens>,
     mut images: ResMut<'_, Assets<Image>>,
 ) {
+    let window = *window;
     let focus = match picture.ct_from_tip.zip(palette::tool(picture.condition)) {
         Some((ct_from_tip, color)) => Focus::Tip { ct_from_tip, rgb: palette::rgb(color) },
         None => Focus::Spine(content.spine_centre),
@@ -108,11 +117,13 @@ pub fn redraw(
     if last_redraw.is_some_and(|last| last.elapsed() < REDRAW_EVERY) {
         return;
     }
-    let is_due = |screen: &&mut Screen| screen.is_active && screen.drawing.is_none() && screen.drawn != Some(focus);
+    let is_due =
+        |screen: &&mut Screen| screen.is_active && screen.drawing.is_none() && screen.drawn != Some((focus, window));
     for screen in screens.iter_mut().filter(is_due) {
         let (case, contours, view) = (content.case.clone(), contours.clone(), screen.view);
-        let task = AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, view, &focus) });
-        screen.drawing = Some(Drawing { view, focus, task });
+        let task =
+            AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, view, &focus, window) });
+        screen.drawing = Some(Drawing { view, focus: (focus, window), task });
         *last_redraw = Some(Instant::now());
     }
 }
@@ -128,6 +139,19 @@ fn take_drawn(screen: &mut Screen, images: &mut Assets<Image>) {
     }
     screen.names = slice.names;
     screen.drawn = Some(drawing.focus);
+}
+
+/// The words that tell the window.
+#[derive(Component)]
+pub struct WindowWords;
+
+/// Tells the window.
+pub fn tell_window(window: Res<'_, SliceWindow>, mut words: Query<'_, '_, (&mut Text, Ref<'_, WindowWords>)>) {
+    for (mut text, tag) in &mut words {
+        if window.is_changed() || tag.is_added() {
+            text.0 = window.words();
+        }
+    }
 }
 
 /// A level name that follows its outline.
@@ -165,7 +189,7 @@ pub fn place_names(
 pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, screens: &Screens, id: ScreenId, area: Area, scale: f32) {
     let Some(screen) = screens.screens.get(id.0) else { return };
     let image = ImageNode::new(screen.image.clone()).with_mode(NodeImageMode::Stretch);
-    parent.spawn((area.node(scale), image, id)).with_children(|slice| {
+    parent.spawn((area.node(scale), image, id, RelativeCursorPosition::default())).with_children(|slice| {
         decorate(slice, screen.view.plane, screen.view.mm_per_pixel, area, scale);
         for number in 0..MAX_NAMES {
             let tag = NameTag { screen: id, number, scale };
@@ -198,6 +222,8 @@ fn decorate(slice: &mut ChildSpawnerCommands<'_>, plane: Plane, mm_per_pixel: f6
         widgets::at(8.0 * scale, 6.0 * scale),
         widgets::chip(),
     ));
+    let node = widgets::at(8.0 * scale, (area.height - 30.0) * scale);
+    slice.spawn((text("", 16.0 * scale, palette::CAPTION), node, widgets::chip(), WindowWords));
     let bar = SCALE_BAR_MM / mm_per_pixel as f32;
     let (x, y) = (area.width - bar - 14.0, area.height - 14.0);
     let bar_area = Area::new(x, y, bar, 4.0);

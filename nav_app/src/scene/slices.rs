@@ -1,5 +1,6 @@
-//! A slice as a picture: bone window, outlines, instrument, crosshair.
+//! A slice as a picture: window, outlines, instrument, crosshair.
 
+use bevy::prelude::Resource;
 use engine::case::Case;
 use engine::level::Level;
 use geom::{Ct, Point, Tip, Transform};
@@ -9,12 +10,64 @@ use super::contours::Contours;
 use super::plane::{PlacedView, SliceView};
 use super::{palette, tool};
 
-/// Bone window: centre and width, HU.
-const WINDOW: (f32, f32) = (400.0, 1800.0);
+/// Widest and narrowest window, HU.
+const WIDTH_HU: (f32, f32) = (20.0, 4000.0);
+/// Lowest and highest centre, HU.
+const CENTRE_HU: (f32, f32) = (-1000.0, 3000.0);
 /// Brightness of a slice that is not through the tip.
 const DIMMED: f32 = 0.55;
 /// Radius around the tip that the crosshair leaves free, mm.
 const GAP_MM: f32 = 4.0;
+
+/// Which HU are black, which white.
+#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+pub struct SliceWindow {
+    /// Mean grey, HU.
+    pub centre_hu: f32,
+    /// From black to white, HU.
+    pub width_hu: f32,
+}
+
+impl Default for SliceWindow {
+    /// Bone.
+    fn default() -> Self {
+        Self::PRESETS[0].1
+    }
+}
+
+impl SliceWindow {
+    /// Names and windows as radiology uses them.
+    pub const PRESETS: [(&str, Self); 4] = [
+        ("bone", Self { centre_hu: 400.0, width_hu: 1800.0 }),
+        ("soft tissue", Self { centre_hu: 50.0, width_hu: 400.0 }),
+        ("vessels", Self { centre_hu: 200.0, width_hu: 700.0 }),
+        ("lung", Self { centre_hu: -500.0, width_hu: 1500.0 }),
+    ];
+
+    /// The preset after this one; the first after a window of the user's own.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let now = Self::PRESETS.iter().position(|(_, window)| *window == self);
+        Self::PRESETS[now.map_or(0, |i| (i + 1) % Self::PRESETS.len())].1
+    }
+
+    /// Wider by `wider` HU, brighter by `brighter` HU, within reason.
+    #[must_use]
+    pub fn dragged(self, wider: f32, brighter: f32) -> Self {
+        Self {
+            centre_hu: (self.centre_hu - brighter).clamp(CENTRE_HU.0, CENTRE_HU.1),
+            width_hu: (self.width_hu + wider).clamp(WIDTH_HU.0, WIDTH_HU.1),
+        }
+    }
+
+    /// For the corner of a slice.
+    #[must_use]
+    pub fn words(self) -> String {
+        let preset = Self::PRESETS.iter().find(|(_, window)| *window == self);
+        let name = preset.map_or("", |(name, _)| name);
+        format!("W {:.0}  L {:.0}  {name}", self.width_hu, self.centre_hu)
+    }
+}
 
 /// What a slice is drawn through.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,12 +105,12 @@ pub struct SlicePicture {
 
 /// Draws `view` through `focus`; black outside the CT.
 #[must_use]
-pub fn draw(case: &Case, contours: &Contours, view: SliceView, focus: &Focus) -> SlicePicture {
+pub fn draw(case: &Case, contours: &Contours, view: SliceView, focus: &Focus, window: SliceWindow) -> SlicePicture {
     let placed = view.place(focus.position(), case.ct.grid.bounds());
     let gain = if matches!(focus, Focus::Tip { .. }) { 1.0 } else { DIMMED };
     let hu = placed.sampling().map(|plane| case.ct.slice(&plane)).unwrap_or_default();
-    let scale = 255.0 * gain / WINDOW.1;
-    let lowest = WINDOW.0 - 0.5 * WINDOW.1;
+    let scale = 255.0 * gain / window.width_hu;
+    let lowest = window.centre_hu - 0.5 * window.width_hu;
     // A cast to u8 saturates at 0 and 255.
     let grey = hu.iter().map(|hu| ((hu - lowest) * scale).min(255.0 * gain) as u8);
     let mut canvas = Canvas::from_grey(view.size[0] as usize, view.size[1] as usize, grey);
@@ -113,4 +166,21 @@ fn instrument(canvas: &mut Canvas, placed: &PlacedView, ct_from_tip: &Transform<
     canvas.line(tip, along(tool::LENGTH_MM), pen);
     canvas.dashed_line(tip, along(-tool::AHEAD_MM), tool::DASH_MM * pixels_per_mm, Pen { width: 1.8, ..pen });
     canvas.line(tip, tip, Pen { width: 7.0, ..pen });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_come_round_again_and_never_close() {
+        let mut window = SliceWindow::default();
+        for _ in 0..SliceWindow::PRESETS.len() {
+            window = window.next();
+        }
+        assert_eq!(window, SliceWindow::default());
+        let dragged = window.dragged(-1e6, 0.0).dragged(0.0, f32::MAX);
+        assert!(dragged.width_hu >= 20.0 && dragged.centre_hu >= -1000.0);
+        assert_eq!(dragged.next(), SliceWindow::default(), "from one's own back to the presets");
+    }
 }

@@ -1,7 +1,7 @@
 //! The tracked pointer and the line it points along.
 //!
 //! Its pose comes from the snapshot, unchanged. It disappears the moment the
-//! engine stops standing behind the pose; a stale one is amber and see-through.
+//! engine stops standing behind the pose; a stale one is amber with black stripes.
 
 use bevy::prelude::*;
 
@@ -24,16 +24,25 @@ pub const AHEAD_MM: f32 = 70.0;
 /// Length of a dash and of the gap behind it, mm.
 pub const DASH_MM: f32 = 3.5;
 const LINE_RADIUS_MM: f32 = 0.8;
+/// Opacity of the ball around the tip.
+const BALL_ALPHA: f32 = 0.28;
+/// Largest ball, mm: a worse error is told by its number.
+const BALL_MM: f32 = 15.0;
 
 /// The pointer; its origin is the tip.
 #[derive(Component)]
 pub struct Tool;
+
+/// A ball as large as the predicted error, around the tip.
+#[derive(Component)]
+pub struct ErrorBall;
 
 /// The materials of the pointer, recoloured with its state.
 #[derive(Resource)]
 pub struct ToolMaterials {
     solid: Handle<Paint>,
     through_bone: Handle<Paint>,
+    error: Handle<Paint>,
 }
 
 /// Puts the pointer into the scene, hidden.
@@ -62,7 +71,10 @@ pub fn spawn(
             tool.spawn((Mesh3d(meshes.add(mesh)), MeshMaterial3d(paint)));
         }
     });
-    commands.insert_resource(ToolMaterials { solid, through_bone });
+    let error = materials.add(Paint::over_all(palette::GOOD.with_alpha(BALL_ALPHA)));
+    let ball = meshes.add(Sphere::new(M_PER_MM));
+    commands.spawn((ErrorBall, Mesh3d(ball), MeshMaterial3d(error.clone()), Transform::default(), Visibility::Hidden));
+    commands.insert_resource(ToolMaterials { solid, through_bone, error });
 }
 
 fn cylinder(from_mm: f32, to_mm: f32, radius_mm: f32) -> Mesh {
@@ -90,13 +102,17 @@ fn joined(parts: impl IntoIterator<Item = Mesh>) -> Mesh {
     whole
 }
 
+type IsTool = (With<Tool>, Without<ErrorBall>);
+type IsBall = (With<ErrorBall>, Without<Tool>);
+
 /// Follows the snapshot.
 pub fn follow(
     picture: Res<'_, Picture>,
     content: Res<'_, Content>,
     handles: Res<'_, ToolMaterials>,
     mut materials: ResMut<'_, Assets<Paint>>,
-    mut tools: Query<'_, '_, (&mut Transform, &mut Visibility), With<Tool>>,
+    mut tools: Query<'_, '_, (&mut Transform, &mut Visibility), IsTool>,
+    mut balls: Query<'_, '_, (&mut Transform, &mut Visibility), IsBall>,
     mut painted: Local<'_, Option<Condition>>,
 ) {
     let shown = picture.ct_from_tip.zip(palette::tool(picture.condition));
@@ -106,11 +122,23 @@ pub fn follow(
             *transform = content.frame.pose(ct_from_tip);
         }
     }
+    for (mut transform, mut visibility) in &mut balls {
+        let error = shown.and_then(|(pose, _)| Some((pose, picture.predicted_tre_mm?)));
+        *visibility = if error.is_some() { Visibility::Inherited } else { Visibility::Hidden };
+        let Some((pose, tre_mm)) = error else { continue };
+        // The sphere is a millimetre large.
+        *transform = content.frame.pose(&pose).with_scale(Vec3::splat(tre_mm.clamp(0.1, BALL_MM)));
+        let color = palette::error(tre_mm).with_alpha(BALL_ALPHA);
+        if let Some(mut ball) = materials.get_mut(&handles.error) {
+            ball.set_color(color);
+        }
+    }
     let Some((_, color)) = shown.filter(|_| *painted != Some(picture.condition)) else { return };
     *painted = Some(picture.condition);
     let is_stale = picture.condition == Condition::Stale;
     if let Some(mut solid) = materials.get_mut(&handles.solid) {
-        solid.set_color(color.with_alpha(if is_stale { 0.45 } else { 1.0 }));
+        solid.set_color(color);
+        solid.set_striped(is_stale);
     }
     if let Some(mut line) = materials.get_mut(&handles.through_bone) {
         line.set_color(color.with_alpha(if is_stale { 0.5 } else { 0.9 }));

@@ -23,6 +23,10 @@ pub fn is_uncertain(vertebra: &Vertebra) -> bool {
     vertebra.confidence.is_nan() || vertebra.confidence < UNCERTAIN_BELOW
 }
 
+/// Marks the vertebrae's surfaces.
+#[derive(Component)]
+pub struct BoneSurface;
+
 /// Present where triangles must be few.
 #[derive(Resource)]
 pub struct IsCoarse;
@@ -44,7 +48,7 @@ pub fn spawn(
             bones.add(vertebra, &vertebra.mesh, &brightness, &content.frame);
         }
     }
-    commands.spawn((Mesh3d(meshes.add(bones.mesh())), MeshMaterial3d(materials.add(Paint::bone()))));
+    commands.spawn((BoneSurface, Mesh3d(meshes.add(bones.mesh())), MeshMaterial3d(materials.add(Paint::bone()))));
 }
 
 /// [`occlusion::vertex_brightness`] of every vertebra, one thread a core.

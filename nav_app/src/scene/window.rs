@@ -5,9 +5,10 @@
 //! frame without need keep it to 3 MB a frame; [`run_window`] warns.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureFormat};
 use bevy::render::view::screenshot::{Screenshot, save_to_disk};
@@ -18,43 +19,36 @@ use bevy::winit::{UpdateMode, WinitSettings};
 use geom::{Ct, Tip};
 
 use super::camera::{self, MainCamera, Orbit};
-use super::labels::ViewScale;
+use super::enlarge::{self, Enlarged};
+use super::keys::{self, Action};
+use super::labels::{self, ViewScale};
 use super::layout::{self, SpineView};
 use super::orbit_control::{self, IsChosen};
 use super::picture::{Condition, Feed, Picture};
-use super::plane::{Plane, SliceView};
-use super::slice_view::{self, ScreenId, Screens};
+use super::quality::{Adaptive, Quality};
+use super::slice_view::Screens;
+use super::slices::SliceWindow;
 use super::vertebrae::IsCoarse;
-use super::widgets::{self, Area, text};
+use super::volume::transfer::Preset;
+use super::volume::{Volume, VolumeSettings};
+use super::widgets::{self, text};
 use super::{ColumnScreens, Content, SceneInput, adapter, palette};
 
 const TITLE: &str = "SpineNav - research use only";
 /// Time between frames on a software device, which shares the processor with
 /// the navigation loop.
 const SOFTWARE_FRAME: Duration = Duration::from_millis(66);
-/// Edge of an enlarged slice's design pixel, mm.
-const ENLARGED_MM_PER_PIXEL: f64 = 0.2;
-const HELP: &str = "\
-left drag    turn the spine
-right drag   move it
-wheel        nearer, farther
-R            standard view
-1  2  3      axial, sagittal, coronal large
-0            all views
-S            save a screenshot
-F1           this help";
+/// Longest time of a frame while the view moves: the slower device still
+/// shows ten a second.
+const MOVING_FRAME: (Duration, Duration) = (Duration::from_millis(14), Duration::from_millis(100));
 
 /// The image the 3-D view is drawn into.
 #[derive(Resource)]
 struct ViewImage(Handle<Image>);
 
-/// The slice drawn large over the 3-D view.
+/// A curve of the user's, which the presets come round to.
 #[derive(Resource)]
-struct Enlarged {
-    screen: ScreenId,
-    plane: Option<Plane>,
-    node: Option<Entity>,
-}
+struct OwnPreset(Option<Preset>);
 
 /// Smooth edges, where the device can afford them.
 #[derive(Resource)]
@@ -70,6 +64,14 @@ struct Help;
 /// # Errors
 /// There is no display or no Vulkan device; the message says what helps.
 pub fn run_window(input: SceneInput) -> Result<()> {
+    run_window_with(input, VolumeSettings::default())
+}
+
+/// As [`run_window`], with the CT itself in the 3-D view from the beginning.
+///
+/// # Errors
+/// As there.
+pub fn run_window_with(input: SceneInput, volume: VolumeSettings) -> Result<()> {
     let Some(x_display) = adapter::display_name() else {
         bail!("there is no display to open a window on; pictures can be drawn without one");
     };
@@ -91,10 +93,25 @@ pub fn run_window(input: SceneInput) -> Result<()> {
         app.insert_resource(WinitSettings::continuous());
     }
     super::add_content(&mut app, Content::new(input.case, input.header), Feed::live(input.snapshots));
-    app.insert_resource(Antialiasing(if device.is_software { Msaa::Off } else { Msaa::Sample4 }))
+    let own = matches!(volume.preset, Preset::Curve(_)).then(|| volume.preset.clone());
+    let frame = if device.is_software { MOVING_FRAME.1 } else { MOVING_FRAME.0 };
+    app.insert_resource(volume)
+        .insert_resource(OwnPreset(own))
+        .insert_resource(Adaptive::new(frame))
+        .insert_resource(Antialiasing(if device.is_software { Msaa::Off } else { Msaa::Sample4 }))
         .add_systems(PostStartup, spawn)
-        .add_systems(Update, (press_keys, frame_first_pose, orbit_control::apply).before(camera::follow_orbit))
-        .add_systems(Update, (fit, draw_when_needed).chain().after(camera::follow_orbit));
+        .add_systems(
+            Update,
+            (
+                press_keys,
+                enlarge::use_mouse,
+                frame_first_pose,
+                orbit_control::apply.run_if(|enlarged: Res<'_, Enlarged>| enlarged.plane.is_none()),
+            )
+                .chain()
+                .before(camera::follow_orbit),
+        )
+        .add_systems(Update, (draw_when_needed, fit).chain().after(camera::follow_orbit).before(labels::place));
     app.run();
     Ok(())
 }
@@ -119,24 +136,24 @@ fn spawn(
             IsDefaultUiCamera,
         ))
         .id();
-    let enlarged = screens.add(SliceView { plane: Plane::Axial, size: [1, 1], mm_per_pixel: 1.0 }, &mut images);
-    screens.show(enlarged, None);
+    let enlarged = Enlarged::new(&mut screens, &mut images);
     layout::spawn_desktop(&mut commands, camera, &content, &screens, &slices.0, view.clone());
     let mut place = widgets::at(24.0, 116.0);
     place.padding = UiRect::all(px(22.0));
     let help = (place, BackgroundColor(palette::PANEL), Help, Visibility::Hidden, GlobalZIndex(2));
     commands.spawn(help).with_children(|help| {
-        help.spawn(text(HELP, 24.0, palette::TEXT));
+        help.spawn(text(keys::help(), 22.0, palette::TEXT));
     });
     commands.insert_resource(ViewImage(view));
-    commands.insert_resource(Enlarged { screen: enlarged, plane: None, node: None });
+    commands.insert_resource(enlarged);
 }
 
-/// Keeps design and textures in step with the window's size.
+/// Keeps design and textures in step with the window's size and the quality.
 fn fit(
     window: Single<'_, '_, &Window, With<PrimaryWindow>>,
     view: Single<'_, '_, &ComputedNode, With<SpineView>>,
     target: Res<'_, ViewImage>,
+    quality: Res<'_, Quality>,
     mut images: ResMut<'_, Assets<Image>>,
     mut scale: ResMut<'_, UiScale>,
     mut view_scale: ResMut<'_, ViewScale>,
@@ -145,13 +162,19 @@ fn fit(
     if scale.0 != fitting {
         scale.0 = fitting;
     }
-    let pixels_per_design = fitting * window.scale_factor();
+    fit_view(&target.0, view.size(), quality.resolution, &mut images);
+    // Names are placed by the picture's pixels, whatever it is stretched to.
+    let pixels_per_design = fitting * window.scale_factor() * quality.resolution;
     if view_scale.0 != pixels_per_design {
         view_scale.0 = pixels_per_design;
     }
-    let wanted = view.size().as_uvec2().max(UVec2::splat(16));
-    if images.get(&target.0).is_some_and(|image| image.size() != wanted)
-        && let Some(mut image) = images.get_mut(&target.0)
+}
+
+/// Makes the 3-D view's texture a share of what it is stretched to.
+pub fn fit_view(target: &Handle<Image>, shown: Vec2, resolution: f32, images: &mut Assets<Image>) {
+    let wanted = (shown * resolution).as_uvec2().max(UVec2::splat(16));
+    if images.get(target).is_some_and(|image| image.size() != wanted)
+        && let Some(mut image) = images.get_mut(target)
     {
         image.resize(Extent3d { width: wanted.x, height: wanted.y, depth_or_array_layers: 1 });
     }
@@ -160,24 +183,42 @@ fn fit(
 /// What of the instrument is drawn in the 3-D view.
 type Instrument = (Condition, Option<geom::Transform<Ct, Tip>>);
 
-/// Shades the bone only when something moved: what is in the texture stays.
+/// What the 3-D view was last drawn for.
+#[derive(Default)]
+struct Drawn {
+    instrument: Option<Instrument>,
+    frames_left: u32,
+    at: Option<Instant>,
+}
+
+/// Draws the 3-D view only when something changed: what is in the texture
+/// stays. Coarsely while it moves, whole when it rests.
 fn draw_when_needed(
     mut camera: Single<'_, '_, &mut Camera, With<MainCamera>>,
     orbit: Single<'_, '_, Ref<'_, Orbit>>,
     picture: Res<'_, Picture>,
     enlarged: Res<'_, Enlarged>,
+    volume: (Res<'_, Volume>, Res<'_, VolumeSettings>),
     view: Single<'_, '_, Ref<'_, ComputedNode>, With<SpineView>>,
-    mut drawn: Local<'_, Option<Instrument>>,
-    mut frames_left: Local<'_, u32>,
+    mut adaptive: ResMut<'_, Adaptive>,
+    mut quality: ResMut<'_, Quality>,
+    mut drawn: Local<'_, Drawn>,
 ) {
-    let now = Some((picture.condition, picture.ct_from_tip));
-    if *drawn != now || orbit.is_changed() || view.is_changed() || enlarged.is_changed() {
-        // One more frame for what reaches the renderer late.
-        *frames_left = 3;
+    let now = Instant::now();
+    let instrument = Some((picture.condition, picture.ct_from_tip));
+    let is_moving = drawn.instrument != instrument || orbit.is_changed();
+    drawn.instrument = instrument;
+    let took = drawn.at.replace(now).map_or(Duration::ZERO, |last| now.duration_since(last));
+    let chosen = adaptive.choose(is_moving, took, now);
+    let is_finer = *quality != chosen;
+    quality.set_if_neq(chosen);
+    let is_new = volume.0.is_changed() || volume.1.is_changed() || view.is_changed() || enlarged.is_changed();
+    if is_moving || is_finer || is_new {
+        // More than one frame, for what reaches the renderer late.
+        drawn.frames_left = 3;
     }
-    *drawn = now;
-    *frames_left = frames_left.saturating_sub(1);
-    let is_active = *frames_left > 0 && enlarged.plane.is_none();
+    drawn.frames_left = drawn.frames_left.saturating_sub(1);
+    let is_active = drawn.frames_left > 0 && enlarged.plane.is_none();
     if camera.is_active != is_active {
         camera.is_active = is_active;
     }
@@ -201,64 +242,43 @@ fn frame_first_pose(
     }
 }
 
+/// What keys change.
+#[derive(SystemParam)]
+struct Changed<'w> {
+    screens: ResMut<'w, Screens>,
+    enlarged: ResMut<'w, Enlarged>,
+    volume: ResMut<'w, VolumeSettings>,
+    window: ResMut<'w, SliceWindow>,
+}
+
 fn press_keys(
     keys: Res<'_, ButtonInput<KeyCode>>,
     mut commands: Commands<'_, '_>,
     content: Res<'_, Content>,
     picture: Res<'_, Picture>,
     view: Single<'_, '_, (Entity, &ComputedNode), With<SpineView>>,
-    scale: Res<'_, ViewScale>,
-    mut screens: ResMut<'_, Screens>,
-    mut enlarged: ResMut<'_, Enlarged>,
+    own: Res<'_, OwnPreset>,
+    mut changed: Changed<'_>,
     mut orbit: Single<'_, '_, &mut Orbit>,
     mut help: Single<'_, '_, &mut Visibility, With<Help>>,
 ) {
     let (view, node) = *view;
     let size = node.size().max(Vec2::ONE);
-    if keys.just_pressed(KeyCode::KeyR) {
-        **orbit = camera::standard_view(&content, &picture, size.x / size.y);
-    }
-    if keys.just_pressed(KeyCode::KeyS) {
-        let path = screenshot_path();
-        tracing::info!(path = %path.display(), "saving a screenshot");
-        commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
-    }
-    if keys.just_pressed(KeyCode::F1) {
-        help.toggle_visible_hidden();
-    }
-    let choices = [
-        (KeyCode::Digit0, None),
-        (KeyCode::Digit1, Some(Plane::Axial)),
-        (KeyCode::Digit2, Some(Plane::Sagittal)),
-        (KeyCode::Digit3, Some(Plane::Coronal)),
-    ];
-    if let Some((_, plane)) = choices.into_iter().find(|(key, _)| keys.just_pressed(*key)) {
-        enlarge(&mut commands, &mut screens, &mut enlarged, view, size / scale.0, plane);
-    }
-}
-
-/// Covers the 3-D view with `plane`, or uncovers it.
-fn enlarge(
-    commands: &mut Commands<'_, '_>,
-    screens: &mut Screens,
-    enlarged: &mut Enlarged,
-    over: Entity,
-    size: Vec2,
-    plane: Option<Plane>,
-) {
-    if let Some(node) = enlarged.node.take() {
-        commands.entity(node).despawn();
-    }
-    enlarged.plane = plane;
-    let pixels = size.as_uvec2().max(UVec2::ONE).to_array();
-    let view = plane.map(|plane| SliceView { plane, size: pixels, mm_per_pixel: ENLARGED_MM_PER_PIXEL });
-    screens.show(enlarged.screen, view);
-    if plane.is_some() {
-        let area = Area::new(0.0, 0.0, size.x, size.y);
-        let id = enlarged.screen;
-        let cover = commands.spawn((area.node(1.0), ChildOf(over))).id();
-        commands.entity(cover).with_children(|cover| slice_view::spawn(cover, screens, id, area, 1.0));
-        enlarged.node = Some(cover);
+    for action in keys::pressed(&keys) {
+        match action {
+            Action::StandardView => **orbit = camera::standard_view(&content, &picture, size.x / size.y),
+            Action::Screenshot => {
+                let path = screenshot_path();
+                tracing::info!(path = %path.display(), "saving a screenshot");
+                commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+            }
+            Action::Help => help.toggle_visible_hidden(),
+            Action::Enlarge(plane) => {
+                let Changed { screens, enlarged, .. } = &mut changed;
+                enlarged.show(&mut commands, screens, view, size * node.inverse_scale_factor(), plane);
+            }
+            other => keys::apply(other, &mut changed.volume, &mut changed.window, own.0.as_ref()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`register`] | surface registration |
 //! | [`calibrate`] | calibrations |
 //! | [`latency`] | a pose's way from tracker to viewer |
+//! | [`render`] | frames of the scene |
 //!
 //! [`machine`] says on what.
 
@@ -13,6 +14,8 @@ mod calibrate;
 mod latency;
 mod machine;
 mod register;
+#[cfg(feature = "scene")]
+mod render;
 mod segment;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +38,8 @@ pub fn run(what: &Bench, quiet: bool) -> Result<Output, Failure> {
         Bench::StreamObserver(options) => latency::observe(options),
         #[cfg(not(feature = "stream"))]
         Bench::Stream(_) | Bench::StreamObserver(_) => super::without_stream("bench stream"),
+        #[cfg(feature = "scene")]
+        Bench::Render(options) => render::run(options, quiet),
         Bench::NetworkWorker(options) => segment::worker(options),
         Bench::LatencyRelay(options) => latency::run_relay(options),
     }

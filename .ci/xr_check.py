@@ -1,0 +1,79 @@
+"""Judges what a headset session reported and drew: python3 xr_check.py JSON FRAMES KIND.
+
+KIND is `remote` (the head follows xr_motion.py), `simulated` or `killed`
+(the runtime was killed and came back)."""
+
+import json
+import struct
+import sys
+import zlib
+
+
+def read_png(path):
+    """Rows of bytes of an 8-bit RGB picture."""
+    data = open(path, "rb").read()
+    at, packed = 8, b""
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", data[at + 8:at + 16])
+        if kind == b"IDAT":
+            packed += data[at + 8:at + 8 + length]
+        at += length + 12
+    raw, stride, rows = zlib.decompress(packed), width * 3, []
+    before = bytes(stride)
+    for y in range(height):
+        start = y * (stride + 1)
+        kind, row = raw[start], bytearray(raw[start + 1:start + 1 + stride])
+        for x in range(stride):
+            a = row[x - 3] if x >= 3 else 0
+            b, c = before[x], before[x - 3] if x >= 3 else 0
+            if kind == 1:
+                row[x] = (row[x] + a) & 255
+            elif kind == 2:
+                row[x] = (row[x] + b) & 255
+            elif kind == 3:
+                row[x] = (row[x] + (a + b) // 2) & 255
+            elif kind == 4:
+                p = a + b - c
+                distances = (abs(p - a), abs(p - b), abs(p - c))
+                row[x] = (row[x] + (a, b, c)[distances.index(min(distances))]) & 255
+        rows.append(bytes(row))
+        before = rows[-1]
+    return width, rows
+
+
+def bright_columns(path):
+    """Mean column of what is clearly brighter than the background."""
+    width, rows = read_png(path)
+    columns = [x // 3 for row in rows for x in range(1, len(row), 3) if row[x] > 90]
+    assert len(columns) > 200, f"{path} shows next to nothing"
+    return sum(columns) / len(columns) / width
+
+
+def main():
+    path, frames, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    told = json.load(open(path))
+    session, processes = told["session"], told["processes"]
+    assert session["frames_drawn"] >= frames, session
+    states = session["states"]
+    assert "focused" in states, states
+    assert abs(session["pupils_mm"] - 63.0) < 5.0, session["pupils_mm"]
+    if kind == "killed":
+        assert processes["starts"] >= 2 and processes["deaths"] + processes["hangs"] >= 1, processes
+    else:
+        assert processes["starts"] == 1, processes
+    if kind == "remote":
+        low, high = session["head_low_m"][0], session["head_high_m"][0]
+        assert abs(high - low - 0.2) < 0.03, (low, high)
+    left, right = (bright_columns(image) for image in session["images"])
+    # What is before both eyes lies farther right for the left one.
+    assert left > right, (left, right)
+    interval = session["frame_interval"]
+    print(f"{kind}: {session['frames_drawn']} frames on {session['headset']}, states {' '.join(states)}, "
+          f"processes {processes}, frame interval p50 {interval['p50_ms']:.1f} p99 {interval['p99_ms']:.1f} ms, "
+          f"locate to submit p50 {session['locate_to_submit']['p50_ms']:.1f} ms, eyes {left:.3f} {right:.3f}")
+
+
+if __name__ == "__main__":
+    main()

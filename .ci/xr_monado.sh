@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# The scene in a headset that is not there: Monado's service with its null
+# compositor, its remote driver (a scripted head) and its simulated one, and
+# the service killed and started again in the middle of a session.
+# $1 cache folder, $2 folder for pictures and reports (default: temporary);
+# XR_FRAMES frames a run (default 500).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=$1
+out=${2:-$(mktemp -d)}
+frames=${XR_FRAMES:-500}
+prefix=${XR_PREFIX:-$cache/trixie}
+started=$SECONDS
+say() { printf -- '-- %s (%s s)\n' "$1" "$((SECONDS - started))"; }
+
+if ! command -v patchelf >/dev/null; then
+    sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends patchelf
+fi
+bash .ci/xr_prefix.sh "$prefix"
+cargo build --features xr
+program=${CARGO_TARGET_DIR:-target}/debug/spinenav
+
+# The program and the runtime need one and the same C library: the prefix's.
+lib=$prefix/usr/lib/x86_64-linux-gnu
+libraries=$lib:$prefix/usr/lib:$lib/blas:$lib/lapack:$lib/pulseaudio
+loader=$prefix/usr/lib64/ld-linux-x86-64.so.2
+mkdir -p "$out"
+viewer=$out/spinenav-xr
+cp "$program" "$viewer"
+patchelf --set-interpreter "$loader" "$viewer"
+ln -sf libopenxr_loader.so.1 "$lib/libopenxr_loader.so"
+cat > "$out/runtime.json" <<JSON
+{ "file_format_version": "1.0.0", "runtime": { "name": "Monado", "library_path": "$lib/libopenxr_monado.so" } }
+JSON
+export XDG_RUNTIME_DIR=$out/run VK_DRIVER_FILES=$prefix/usr/share/vulkan/icd.d/lvp_icd.json WGPU_BACKEND=vulkan
+mkdir -p -m 700 "$XDG_RUNTIME_DIR"
+service= motion= drawing=
+stop() { if [ -n "$1" ]; then kill -9 "$1" 2>/dev/null || true; wait "$1" 2>/dev/null || true; fi; }
+trap 'stop "$drawing"; stop "$motion"; stop "$service"; rm -f "$viewer"' EXIT
+
+start_service() {
+    rm -f "$XDG_RUNTIME_DIR/monado_comp_ipc"
+    local simulated=; [ "$1" = simulated ] && simulated=1
+    XRT_NO_STDIN=1 XRT_COMPOSITOR_NULL=1 P_OVERRIDE_ACTIVE_CONFIG=$1 ${simulated:+env SIMULATED_ENABLE=1} \
+        "$loader" --library-path "$libraries" "$prefix/usr/bin/monado-service" </dev/null >"$out/monado-$1.log" 2>&1 &
+    service=$!
+    for _ in $(seq 300); do
+        [ -S "$XDG_RUNTIME_DIR/monado_comp_ipc" ] && return
+        kill -0 "$service" 2>/dev/null || { tail -20 "$out/monado-$1.log"; return 1; }
+        sleep 0.1
+    done
+    echo "Monado does not come up"; return 1
+}
+# kind, frames, other options: draws and judges.
+draw() {
+    timeout 900 env LD_LIBRARY_PATH="$libraries" XR_RUNTIME_JSON="$out/runtime.json" \
+        "$viewer" scene --xr --frames "$2" --out "$out/$1" --json "${@:3}" >"$out/$1.json" 2>"$out/$1.log"
+}
+
+say "no runtime: a sentence and status 3"
+status=0
+timeout 60 env LD_LIBRARY_PATH="$libraries" XR_RUNTIME_JSON="$out/nothing.json" "$viewer" scene --xr >"$out/none.log" 2>&1 || status=$?
+[ "$status" = 3 ] || { cat "$out/none.log"; echo "status $status instead of 3"; exit 1; }
+cat "$out/none.log"
+
+say "remote driver, $frames frames, scripted head"
+start_service remote
+python3 .ci/xr_motion.py & motion=$!
+draw remote "$frames"
+python3 .ci/xr_check.py "$out/remote.json" "$frames" remote
+
+say "the runtime is killed in the middle of a session and comes back"
+draw killed "$frames" & drawing=$!
+for _ in $(seq 600); do grep -q focused "$out/killed.log" 2>/dev/null && break; sleep 0.2; done
+grep -q focused "$out/killed.log"
+sleep 1
+stop "$service"
+killed=$SECONDS
+for _ in $(seq 100); do grep -q "lost\|no OpenXR runtime" "$out/killed.log" && break; sleep 0.1; done
+grep -m1 "lost\|no OpenXR runtime" "$out/killed.log"
+echo "told within $((SECONDS - killed + 1)) s"
+if grep -q "panicked" "$out/killed.log"; then cat "$out/killed.log"; exit 1; fi
+start_service remote
+wait "$drawing"; drawing=
+python3 .ci/xr_check.py "$out/killed.json" "$frames" killed
+stop "$motion"; motion=
+stop "$service"
+
+say "simulated driver, the CT itself"
+start_service simulated
+draw simulated 60 --volume bone
+python3 .ci/xr_check.py "$out/simulated.json" 60 simulated
+say "done; pictures in $out"

@@ -1,0 +1,85 @@
+//! Options of `scene`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// State the demonstrated instrument is shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ToolStateChoice {
+    /// Measured now.
+    Live,
+    /// Measured a moment ago.
+    Stale,
+    /// Not seen.
+    Lost,
+    /// The tracker repeats itself.
+    Frozen,
+    /// Moved as no hand can.
+    Implausible,
+}
+
+/// A plane that cuts the volume at the tip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CutChoice {
+    /// None.
+    None,
+    /// Square to the shaft.
+    Across,
+    /// Along the shaft, facing the viewer.
+    Along,
+}
+
+/// Options of `scene`.
+#[derive(Debug, Args)]
+pub struct SceneArguments {
+    /// Folder written by `segment`, or a label map; without it the CT that ships.
+    #[arg(long)]
+    pub case: Option<PathBuf>,
+    /// The CT that was segmented.
+    #[arg(long, requires = "case")]
+    pub ct: Option<PathBuf>,
+    /// Render pictures instead of opening a window.
+    #[arg(long, conflicts_with = "xr")]
+    pub headless: bool,
+    /// Show it in a headset, through the OpenXR runtime of this machine.
+    #[arg(long)]
+    pub xr: bool,
+    /// Folder for pictures.
+    #[arg(long, default_value = "spinenav-scene")]
+    pub out: PathBuf,
+    /// Cast the CT: `bone`, `bone-skin`, `angiography`, or a file of a curve
+    /// (`HU red green blue opacity` a line; the last four 0 to 1).
+    #[arg(long, value_name = "PRESET|FILE")]
+    pub volume: Option<String>,
+    /// Leave the vertebrae's surfaces out.
+    #[arg(long)]
+    pub no_surfaces: bool,
+    /// What of the volume is kept: `spine` and a little around it (default),
+    /// `whole`, or corners `X,Y,Z,X,Y,Z`, LPS mm.
+    #[arg(long, value_name = "BOX", allow_hyphen_values = true)]
+    pub clip_box: Option<String>,
+    /// Cut the volume open at the tip.
+    #[arg(long, value_enum, default_value = "none")]
+    pub cut: CutChoice,
+    /// State to show the instrument in.
+    #[arg(long, value_enum, default_value = "live")]
+    pub state: ToolStateChoice,
+    /// Headset: end after this many frames; 0 goes on.
+    #[arg(long, default_value_t = 0, requires = "xr")]
+    pub frames: u32,
+    /// Headset: blend with the room where it can.
+    #[arg(long, requires = "xr")]
+    pub see_through: bool,
+    /// Headset: resolution of an eye, times what the runtime recommends.
+    #[arg(long, default_value_t = 1.0, value_parser = parse_resolution)]
+    pub resolution: f32,
+    /// Headset: this process draws; the one that started it watches over it.
+    #[arg(long, hide = true, requires = "xr")]
+    pub worker: bool,
+}
+
+fn parse_resolution(text: &str) -> Result<f32, String> {
+    let share: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.1..=2.0).contains(&share) { Ok(share) } else { Err(format!("{share} is not within 0.1 to 2")) }
+}

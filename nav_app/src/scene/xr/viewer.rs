@@ -1,0 +1,159 @@
+//! The loop between runtime and scene.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bevy::app::{PluginsState, TerminalCtrlCHandlerPlugin};
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::renderer::{
+    RenderAdapter, RenderAdapterInfo, RenderDevice, RenderInstance, RenderQueue, WgpuWrapper,
+};
+use bevy::render::settings::RenderCreation;
+use bevy::winit::WinitPlugin;
+use headset::{Graphics, Headset, HeadsetError, HeadsetSettings, HeadsetState};
+use serde_json::{Value, json};
+
+use super::super::picture::Feed;
+use super::super::vertebrae::IsCoarse;
+use super::super::volume::VolumeSettings;
+use super::super::{Content, SceneInput, add_content, eyes, headless, plugins};
+use super::log::Log;
+use super::placement::Placement;
+use super::stage::{self, EyeKind};
+
+/// Pause while the headset takes no frames.
+const ASLEEP: Duration = Duration::from_millis(30);
+
+/// How the scene is shown in the headset.
+#[derive(Debug, Clone)]
+pub struct XrSettings {
+    /// End after this many drawn frames and save both eyes' pictures; 0 goes on.
+    pub frames: u32,
+    /// Folder of pictures and report.
+    pub out: PathBuf,
+    /// What is asked of the runtime.
+    pub headset: HeadsetSettings,
+    /// How the CT is drawn.
+    pub volume: VolumeSettings,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct XrEnd {
+    /// What happened, for machines.
+    pub report: Value,
+    /// Set when the session was lost: a new process may find a new one.
+    pub loss: Option<HeadsetError>,
+}
+
+/// Opens the headset and shows the scene until the wearer ends it, the frames
+/// are drawn or the session is lost.
+///
+/// # Errors
+/// There is no headset to begin with, or pictures cannot be written.
+pub fn run_headset(input: SceneInput, settings: &XrSettings) -> Result<XrEnd> {
+    let mut headset = Headset::open(&settings.headset)?;
+    let mut log = Log::new(headset.name(), headset.sizes());
+    let mut app = assemble(input, settings, &headset);
+    warm_up(&mut app);
+    let loss = show(&mut headset, &mut app, &mut log, settings.frames).err();
+    let mut images = Vec::new();
+    if settings.frames > 0 && loss.is_none() {
+        let paths = headless::take_pictures(&mut app, &settings.out).context("the eyes' pictures were not saved")?;
+        images.extend(paths.iter().map(|path| path.display().to_string()));
+    }
+    let mut report = log.json();
+    report["images"] = json!(images);
+    report["lost"] = json!(loss.as_ref().map(ToString::to_string));
+    // The headset goes before the scene: it borrows the scene's textures.
+    drop(headset);
+    drop(app);
+    Ok(XrEnd { report, loss })
+}
+
+/// Draws once before anybody looks: the first picture makes shaders and
+/// textures, which takes seconds, and a frame that takes seconds counts as hung.
+fn warm_up(app: &mut App) {
+    // Eyes are there after the first update, and draw from then on.
+    (0..3).for_each(|_| app.update());
+    stage::look(app.world_mut(), None);
+}
+
+/// Frame after frame.
+fn show(headset: &mut Headset, app: &mut App, log: &mut Log, frames: u32) -> Result<(), HeadsetError> {
+    let mut placement: Option<Placement> = None;
+    loop {
+        let (state, was_centred) = headset.poll()?;
+        log.state(state);
+        if log.owes_word() {
+            // Whoever listened is gone when this fails; the wearer is not.
+            let _ = writeln!(std::io::stdout(), "{} {}", state.name(), log.frames());
+        }
+        if state == HeadsetState::Ended || (frames > 0 && log.drawn() >= u64::from(frames)) {
+            return Ok(());
+        }
+        if was_centred || headset.wants_centre() {
+            placement = None;
+        }
+        let Some(frame) = headset.begin()? else {
+            std::thread::sleep(ASLEEP);
+            continue;
+        };
+        let begun = Instant::now();
+        let views = headset.views(&frame)?;
+        // A view that is not known is not drawn: darkness is honest, the old
+        // picture is not.
+        let known = Some(&views).filter(|views| frame.is_seen && views.has_position && views.has_rotation);
+        let seen = known.map(|views| (views, *placement.get_or_insert_with(|| Placement::before(&stage::head(views)))));
+        stage::look(app.world_mut(), seen.as_ref().map(|(views, placement)| (*views, placement)));
+        app.update();
+        let textures = stage::drawn(app);
+        let drawn = seen.zip(textures.as_ref()).map(|((views, _), [left, right])| (views, [left, right]));
+        let is_drawn = drawn.is_some();
+        headset.end(&frame, drawn)?;
+        log.frame(Some(&views), begun.elapsed(), is_drawn);
+    }
+}
+
+/// The app that draws on the headset's device.
+fn assemble(input: SceneInput, settings: &XrSettings, headset: &Headset) -> App {
+    let mut app = App::new();
+    let render_creation = creation(headset.graphics());
+    let plugins = plugins(None)
+        .set(RenderPlugin { render_creation, synchronous_pipeline_compilation: true, ..default() })
+        .disable::<WinitPlugin>()
+        .disable::<PipelinedRenderingPlugin>()
+        .disable::<TerminalCtrlCHandlerPlugin>();
+    app.add_plugins(plugins)
+        .init_resource::<headless::Shots>()
+        .insert_resource(EyeKind { sizes: headset.sizes(), is_see_through: headset.is_see_through() });
+    add_content(&mut app, Content::new(input.case, input.header), Feed::live(input.snapshots));
+    app.insert_resource(settings.volume.clone());
+    if headset.graphics().adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+        app.insert_resource(IsCoarse);
+    }
+    app.add_systems(PostStartup, (eyes::spawn, stage::fit_eyes).chain());
+    while app.plugins_state() == PluginsState::Adding {
+        bevy::tasks::tick_global_task_pools_on_main_thread();
+    }
+    app.finish();
+    app.cleanup();
+    app
+}
+
+fn creation(graphics: &Graphics) -> RenderCreation {
+    let Graphics { instance, adapter, device, queue, .. } = graphics.clone();
+    let info = adapter.get_info();
+    RenderCreation::manual(
+        RenderDevice::new(WgpuWrapper::new(device)),
+        RenderQueue(Arc::new(WgpuWrapper::new(queue))),
+        RenderAdapterInfo(WgpuWrapper::new(info)),
+        RenderAdapter(Arc::new(WgpuWrapper::new(adapter))),
+        RenderInstance(Arc::new(WgpuWrapper::new(instance))),
+    )
+}
