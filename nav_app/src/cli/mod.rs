@@ -10,6 +10,7 @@ mod calibrate;
 mod export;
 mod live;
 mod measure;
+mod serve;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
@@ -23,6 +24,7 @@ pub use calibrate::{
 pub use export::{ExportArguments, ExportFormat};
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
+pub use serve::{ReadImageArguments, ServeArguments};
 
 use engine::segment::Mode;
 
@@ -94,6 +96,14 @@ pub enum Command {
         after_help = "Examples:\n  spinenav measure case --out measures\n  spinenav measure labels.nii.gz --numbering totalsegmentator --landmarks moved.json --json\n\nA correction file (LPS mm; endplates three points or a front and a back one, femoral heads four, C7 one):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"landmarks\": { \"sacral-plate\": [[-12, -140, 300], [-10, -108, 286]], \"C7-centre\": [[2, -90, 720]] } }"
     )]
     Measure(MeasureArguments),
+    /// Receive CT series from a hospital's network (DICOM C-STORE), and segment them.
+    #[command(
+        after_help = "Examples:\n  spinenav serve --out inbox --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:11112 --allow CT_SCANNER --peer 192.168.0.20 --segment\n  spinenav serve --out inbox --series 1 --json\n\nA finished series lies in inbox/series-.../dicom, its labels beside it; what stayed incomplete in inbox/set-aside."
+    )]
+    Serve(ServeArguments),
+    /// Read an image for another process of ours.
+    #[command(hide = true)]
+    ReadImage(ReadImageArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"
@@ -166,6 +176,9 @@ pub struct SegmentArguments {
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "auto")]
     pub device: DeviceChoice,
+    /// The CT comes from outside: read it in another process with limits on memory and time.
+    #[arg(long)]
+    pub untrusted: bool,
     /// Reference labels (VerSe numbers) to compare with.
     #[arg(long)]
     pub truth: Option<PathBuf>,

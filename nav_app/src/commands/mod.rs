@@ -14,6 +14,8 @@ mod register;
 mod rehearse;
 mod replay;
 mod segment;
+mod serve;
+mod untrusted;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Navigate(options) => navigate::run(options, arguments.quiet),
         Command::Record(options) => record::run(options, arguments.quiet),
         Command::Replay(options) => replay::run(options),
+        Command::Serve(options) => serve::run(options, arguments.quiet),
+        Command::ReadImage(options) => untrusted::answer(options),
         Command::Export(options) => export::run(options),
         Command::Measure(options) => measure::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
