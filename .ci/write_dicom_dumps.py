@@ -6,11 +6,12 @@ Usage: write_dicom_dumps.py CT.nii.gz FOLDER. Standard library only.
 """
 import array
 import gzip
+import os
 import pathlib
 import struct
 import sys
 
-SLAB = 110  # slices from the caudal end
+SLAB = int(os.environ.get("SLAB", "110"))  # slices from the caudal end
 DUMP = """(0008,0016) UI =CTImageStorage
 (0008,0018) UI [1.2.826.0.1.3680043.10.1234.1.{number}]
 (0008,0060) CS [CT]

@@ -5,29 +5,8 @@
 
 use std::fmt;
 
+pub use geom::Verdict;
 use serde::Serialize;
-
-/// The judgement of a calibration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every check passed.
-    Accept,
-    /// Something is unusual: verify on a known point before use.
-    Doubtful,
-    /// Must not be used.
-    Reject,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Accept => "accepted",
-            Self::Doubtful => "doubtful",
-            Self::Reject => "rejected",
-        })
-    }
-}
 
 /// One check that did not pass: what was found, with its numbers, and what to do.
 ///

@@ -5,6 +5,7 @@
 
 pub mod case;
 pub mod clock;
+pub mod dicom_receiver;
 pub mod export;
 pub mod fault;
 pub mod io;

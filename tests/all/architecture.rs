@@ -8,7 +8,7 @@ use serde_json::Value;
 /// From the lowest to the highest; a crate may use only those before it.
 const ORDER: [&str; 6] = ["geom", "kernels", "headset", "engine", "calib", "nav_app"];
 
-fn metadata() -> Value {
+pub fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

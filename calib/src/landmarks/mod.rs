@@ -17,25 +17,7 @@ use crate::rigid::{check_points, skew};
 use crate::verdict::{Judgement, Verdict};
 
 pub use correspondence::{Correspondence, match_points};
-
-/// Settings of [`landmarks`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LandmarkSettings {
-    /// Fewer pairs are doubted. Default 4.
-    pub min_pairs: usize,
-    /// A larger FRE is doubted, twice as much rejected, mm. Default 1.0: of
-    /// divots and fiducials, not of anatomy.
-    pub max_fre_mm: f64,
-    /// Localisation error of one point that is at least assumed, mm (RMS
-    /// distance). Default 0.1: a small FRE of few points is luck.
-    pub min_fle_mm: f64,
-}
-
-impl Default for LandmarkSettings {
-    fn default() -> Self {
-        Self { min_pairs: 4, max_fre_mm: 1.0, min_fle_mm: 0.1 }
-    }
-}
+pub use geom::LandmarkSettings;
 
 /// The point that fits the others least.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -24,7 +24,7 @@ fn predicted_error_matches_monte_carlo_with_unequal_weights() {
     let sigmas = [0.1, 0.1, 0.1, 0.4, 0.4, 0.4, 0.4];
     let weights: Vec<f64> = sigmas.iter().map(|s: &f64| s.powi(-2)).collect();
     let target = Point::<Ct>::new(10.0, 5.0, 120.0);
-    let settings = LandmarkSettings { min_fle_mm: 0.01, ..LandmarkSettings::default() };
+    let settings = LandmarkSettings { min_fle_mm: 0.01, ..LandmarkSettings::FIDUCIALS };
     let (mut actual, mut predicted, mut unweighted) = (0.0, 0.0, 0.0);
     for _ in 0..600 {
         let to: Vec<Point<Patient>> = from
@@ -48,13 +48,13 @@ fn the_worst_point_is_named() {
     for wrong in 0..7 {
         let mut to = touched(0.15, &mut draws);
         to[wrong] = to[wrong] + geom::Vector::new(0.0, 2.5, 0.0);
-        let found = landmarks(&to, &known(), None, &LandmarkSettings::default()).unwrap();
+        let found = landmarks(&to, &known(), None, &LandmarkSettings::FIDUCIALS).unwrap();
         assert_eq!(found.worst.unwrap().index, wrong);
         let named = format!("touch point {} again", wrong + 1);
         assert!(found.judgement.findings().iter().any(|f| f.remedy.contains(&named)), "{:?}", found.judgement);
         assert_ne!(found.judgement.verdict(), Verdict::Accept);
     }
-    let good = landmarks(&touched(0.15, &mut draws), &known(), None, &LandmarkSettings::default()).unwrap();
+    let good = landmarks(&touched(0.15, &mut draws), &known(), None, &LandmarkSettings::FIDUCIALS).unwrap();
     assert_eq!(good.judgement.verdict(), Verdict::Accept, "{:?}", good.judgement);
     let map = good.tre_map(100.0, 11);
     assert!(map[60].1 < map[0].1, "the middle is known better than a corner");
@@ -85,10 +85,10 @@ fn symmetry_strangers_and_nonsense_are_refused() {
     let mut broken = to.clone();
     broken[1] = Point::new(f64::NAN, 0.0, 0.0);
     assert!(match_points(&broken, &square, 2.0).is_err());
-    assert!(landmarks(&broken, &square, None, &LandmarkSettings::default()).is_err());
+    assert!(landmarks(&broken, &square, None, &LandmarkSettings::FIDUCIALS).is_err());
     broken[1] = Point::new(1e300, 0.0, 0.0);
-    assert!(landmarks(&broken, &square, None, &LandmarkSettings::default()).is_err());
-    assert!(landmarks(&to, &square, Some(&[1e308, 1.0, 0.0, f64::NAN]), &LandmarkSettings::default()).is_err());
-    assert!(landmarks(&to, &square, Some(&[0.0; 4]), &LandmarkSettings::default()).is_err());
+    assert!(landmarks(&broken, &square, None, &LandmarkSettings::FIDUCIALS).is_err());
+    assert!(landmarks(&to, &square, Some(&[1e308, 1.0, 0.0, f64::NAN]), &LandmarkSettings::FIDUCIALS).is_err());
+    assert!(landmarks(&to, &square, Some(&[0.0; 4]), &LandmarkSettings::FIDUCIALS).is_err());
     assert!(match_points(&vec![to[0]; 20], &vec![square[0]; 20], 2.0).is_err());
 }

@@ -161,7 +161,7 @@ pub fn phantom_accuracy<Room: Frame, Phantom: Frame>(
     let mean_of = |d: &usize| of_divot[*d].iter().sum::<Vector3<f64>>() / of_divot[*d].len() as f64;
     let means: Vec<Point<Room>> = touched.iter().map(|d| Point::from_vector3(mean_of(d))).collect();
     let truth: Vec<Point<Phantom>> = touched.iter().map(|d| divots[*d]).collect();
-    let fit = landmarks(&means, &truth, None, &LandmarkSettings { min_fle_mm: 0.01, ..LandmarkSettings::default() })?;
+    let fit = landmarks(&means, &truth, None, &LandmarkSettings { min_fle_mm: 0.01, ..LandmarkSettings::FIDUCIALS })?;
     let phantom_from_room = fit.to_from.inverse();
     let rows: Vec<DivotAccuracy> = touched
         .iter()

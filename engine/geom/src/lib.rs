@@ -17,19 +17,23 @@
 
 mod covariance;
 mod frames;
+mod landmark_settings;
 mod point;
 mod rigid_fit;
 mod se3;
 mod transform;
 mod units;
+mod verdict;
 
 pub use covariance::PoseCovariance;
 pub use frames::{Ct, Frame, Headset, Patient, Tip, Tool, Tracker, Voxel, World};
+pub use landmark_settings::LandmarkSettings;
 pub use point::{Point, Vector};
 pub use rigid_fit::{FitError, RigidFit, fit_rigid};
 pub use se3::Twist;
 pub use transform::{Transform, TransformError};
 pub use units::{Degrees, Millimetres, Nanoseconds, Radians};
+pub use verdict::Verdict;
 
 /// The linear algebra the poses are made of, so that callers use one version.
 pub use nalgebra;

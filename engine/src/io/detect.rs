@@ -1,11 +1,10 @@
 //! What a file is, by its content and not by its name.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::io::error::{Problem, ReadError};
-use crate::io::{metaimage, nifti, nrrd};
+use crate::io::{bounded, metaimage, nifti, nrrd};
 
 /// Formats of a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub(super) fn format(path: &Path) -> Result<Format, ReadError> {
     if about.is_dir() {
         return Ok(Format::Folder);
     }
-    let file = File::open(path).map_err(ReadError::io(path, "open the file"))?;
+    let (file, _) = bounded::open(path).map_err(ReadError::io(path, "open the file"))?;
     let mut start = Vec::new();
     file.take(512).read_to_end(&mut start).map_err(ReadError::io(path, "read the file"))?;
     if start.is_empty() {

@@ -239,6 +239,12 @@ pub enum Problem {
         /// What that one has.
         expected: String,
     },
+    /// The process that read the file refused it, died or took too long.
+    #[error("{reason} (read by a process of its own, because it comes from outside)")]
+    Isolated {
+        /// What it said, or how it ended.
+        reason: String,
+    },
     /// A mesh file that cannot be used.
     #[error("the STL mesh cannot be used: {0}")]
     Stl(String),

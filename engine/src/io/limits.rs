@@ -1,12 +1,16 @@
 //! How much a file may ask of this machine.
 
 use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::io::error::{Problem, ReadError};
 
 /// Budgets of every door in [`crate::io`], checked against what a file declares
 /// before anything is allocated for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Largest file, in bytes. Default 4 GiB.
     pub bytes: u64,
@@ -20,11 +24,27 @@ pub struct Limits {
     pub files: usize,
     /// Most triangles of a mesh. Default 20 million.
     pub triangles: u64,
+    /// Most fields of a text header. Default 1000; real ones have some dozen.
+    pub items: usize,
+    /// Memory of a process that reads for us ([`super::ReaderProcess`]), bytes. Default 6 GiB:
+    /// the largest volume twice, and its files.
+    pub memory: u64,
+    /// Longest time such a process may take. Default 120 s.
+    pub time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 4 << 30, voxels: 1 << 29, inflation: 1100, files: 10_000, triangles: 20_000_000 }
+        Self {
+            bytes: 4 << 30,
+            voxels: 1 << 29,
+            inflation: 1100,
+            files: 10_000,
+            triangles: 20_000_000,
+            items: 1000,
+            memory: 6 << 30,
+            time: Duration::from_secs(120),
+        }
     }
 }
 

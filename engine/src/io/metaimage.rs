@@ -10,12 +10,10 @@ use std::path::Path;
 
 use geom::nalgebra::{Matrix3x4, Vector3};
 
-use crate::io::error::{Problem, ReadError};
+use crate::io::error::Problem;
 use crate::io::limits::Limits;
 use crate::io::nifti::voxels::{Element, Kind};
 use crate::io::raster::{self, Raster, Start};
-use crate::io::warning::Loaded;
-use crate::volume::{LabelMap, Volume};
 
 /// True when `start` is text with the keys of an image.
 pub(super) fn looks_like_metaimage(start: &[u8]) -> bool {
@@ -29,26 +27,6 @@ pub(super) fn looks_like_metaimage(start: &[u8]) -> bool {
     })
 }
 
-/// The CT in a MetaImage file, in HU and LPS millimetres.
-///
-/// # Errors
-/// [`ReadError`] naming the file and what is wrong.
-pub fn read_volume(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError> {
-    raster::read_volume(path, raster_of(path)?, limits)
-}
-
-/// The label map in a MetaImage file; every voxel must be a whole number 0-255.
-///
-/// # Errors
-/// As [`read_volume`], and when a voxel is no label.
-pub fn read_labels(path: &Path, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
-    raster::read_labels(path, raster_of(path)?, limits)
-}
-
-fn raster_of(path: &Path) -> Result<Raster, ReadError> {
-    parse(path, &raster::head(path)?).map_err(|problem| ReadError::new(path, problem))
-}
-
 fn bad(reason: impl Into<String>) -> Problem {
     raster::bad("MetaImage", reason)
 }
@@ -60,7 +38,7 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+    fn read(bytes: &[u8], items: usize) -> Result<Self, Problem> {
         let mut all = Vec::new();
         let mut at = 0;
         for line in bytes.split_inclusive(|b| *b == b'\n') {
@@ -70,6 +48,9 @@ impl Fields {
             let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
             if key.starts_with("Seq_Frame") {
                 return Err(bad("it is a tracked sequence of pictures, not a volume; reconstruct the volume first"));
+            }
+            if all.len() >= items {
+                return Err(bad(format!("it has more than {items} fields")));
             }
             let is_last = key == "ElementDataFile";
             all.push((key, value));
@@ -101,8 +82,9 @@ impl Fields {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Raster, Problem> {
-    let fields = Fields::read(bytes)?;
+/// Reads the header; a [`raster::Parser`].
+pub(super) fn parse(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Raster, Problem> {
+    let fields = Fields::read(bytes, limits.items)?;
     if fields.must("NDims")? != "3" {
         return Err(bad(format!("it has {} dimensions; a volume has 3", fields.must("NDims")?)));
     }
@@ -178,6 +160,13 @@ fn element(fields: &Fields) -> Result<Element, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::error::ReadError;
+    use crate::io::warning::Loaded;
+    use crate::volume::LabelMap;
+
+    fn read(path: &Path) -> Result<Loaded<LabelMap>, ReadError> {
+        raster::read_labels(path, &Limits::default(), parse)
+    }
 
     fn file(name: &str, head: &str, voxels: &[u8]) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("spinenav-metaimage-{}", std::process::id()));
@@ -192,15 +181,15 @@ mod tests {
     #[test]
     fn axes_bytes_and_places_are_those_of_the_header() {
         let voxels: Vec<u8> = (0..24u16).flat_map(u16::to_be_bytes).collect();
-        let map = read_labels(&file("a.mha", HEAD, &voxels), &Limits::default()).unwrap().value;
+        let map = read(&file("a.mha", HEAD, &voxels)).unwrap().value;
         // The first axis runs to the back, 2 mm a voxel; the second to the left.
         assert_eq!(map.sample_nearest([11.0, 22.0, 33.0].into()), Some(1 + 2 + 6));
         let detached = HEAD.replace("LOCAL", "a.raw");
         file("a.raw", "", &voxels);
-        assert_eq!(read_labels(&file("a.mhd", &detached, &[]), &Limits::default()).unwrap().value, map);
+        assert_eq!(read(&file("a.mhd", &detached, &[])).unwrap().value, map);
         let last = detached.replace("BinaryData = True", "BinaryData = True\nHeaderSize = -1");
         file("a.raw", "something before", &voxels);
-        assert_eq!(read_labels(&file("a.mhd", &last, &[]), &Limits::default()).unwrap().value, map);
+        assert_eq!(read(&file("a.mhd", &last, &[])).unwrap().value, map);
         assert!(looks_like_metaimage(HEAD.as_bytes()) && !looks_like_metaimage(b"NDims of a letter\n"));
     }
 
@@ -220,7 +209,7 @@ mod tests {
             ("CompressedData = False", "CompressedData = True", "compressed"),
         ] {
             let path = file("bad.mha", &HEAD.replace(from, to), &[0u8; 48]);
-            let message = read_labels(&path, &Limits::default()).err().map(|e| e.to_string()).unwrap_or_default();
+            let message = read(&path).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(message.contains(said), "{to}: {message}");
         }
     }

@@ -7,14 +7,16 @@
 //! written appear whole or not at all. The pipeline and `spinenav` call it.
 
 mod atomic;
+pub mod bounded;
 mod detect;
 pub mod dicom;
 mod error;
 mod hounsfield;
+pub mod isolated;
 mod limits;
-pub mod metaimage;
+mod metaimage;
 pub mod nifti;
-pub mod nrrd;
+mod nrrd;
 pub mod numbers;
 pub mod ply;
 mod raster;
@@ -23,7 +25,9 @@ mod warning;
 
 use std::path::Path;
 
+pub use bounded::{read_bounded, read_text};
 pub use error::{Problem, ReadError, WriteError};
+pub use isolated::ReaderProcess;
 pub use limits::Limits;
 pub use warning::{Loaded, THICK_MM, Warning};
 
@@ -42,8 +46,8 @@ pub fn read_ct(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError
         Format::Folder => dicom::read_folder(path, None, limits),
         Format::Dicom => dicom::read_files(&[path.to_owned()], None, limits),
         Format::Nifti => nifti::read_volume(path, limits),
-        Format::Nrrd => nrrd::read_volume(path, limits),
-        Format::MetaImage => metaimage::read_volume(path, limits),
+        Format::Nrrd => raster::read_volume(path, limits, nrrd::parse),
+        Format::MetaImage => raster::read_volume(path, limits, metaimage::parse),
     }
 }
 
@@ -54,8 +58,8 @@ pub fn read_ct(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError
 pub fn read_labels(path: &Path, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
     match detect::format(path)? {
         Format::Nifti => nifti::read_labels(path, limits),
-        Format::Nrrd => nrrd::read_labels(path, limits),
-        Format::MetaImage => metaimage::read_labels(path, limits),
+        Format::Nrrd => raster::read_labels(path, limits, nrrd::parse),
+        Format::MetaImage => raster::read_labels(path, limits, metaimage::parse),
         Format::Folder | Format::Dicom => Err(ReadError::new(path, Problem::LabelsNotNifti)),
     }
 }

@@ -9,36 +9,15 @@ use std::path::Path;
 
 use geom::nalgebra::{Matrix3x4, Vector3};
 
-use crate::io::error::{Problem, ReadError};
+use crate::io::error::Problem;
 use crate::io::limits::Limits;
 use crate::io::nifti::voxels::{Element, Kind};
 use crate::io::raster::{self, Raster, Start};
-use crate::io::warning::{Loaded, Warning};
-use crate::volume::{LabelMap, Volume};
+use crate::io::warning::Warning;
 
 /// True when `start` begins as every NRRD does.
 pub(super) fn looks_like_nrrd(start: &[u8]) -> bool {
     start.starts_with(b"NRRD000")
-}
-
-/// The CT in an NRRD file, in HU and LPS millimetres.
-///
-/// # Errors
-/// [`ReadError`] naming the file and what is wrong.
-pub fn read_volume(path: &Path, limits: &Limits) -> Result<Loaded<Volume>, ReadError> {
-    raster::read_volume(path, raster_of(path)?, limits)
-}
-
-/// The label map in an NRRD file; every voxel must be a whole number 0-255.
-///
-/// # Errors
-/// As [`read_volume`], and when a voxel is no label.
-pub fn read_labels(path: &Path, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
-    raster::read_labels(path, raster_of(path)?, limits)
-}
-
-fn raster_of(path: &Path) -> Result<Raster, ReadError> {
-    parse(path, &raster::head(path)?).map_err(|problem| ReadError::new(path, problem))
 }
 
 fn bad(reason: impl Into<String>) -> Problem {
@@ -52,7 +31,7 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+    fn read(bytes: &[u8], items: usize) -> Result<Self, Problem> {
         if !looks_like_nrrd(bytes) {
             return Err(bad("it does not begin with NRRD000"));
         }
@@ -69,6 +48,10 @@ impl Fields {
             let Some((name, value)) = text.split_once(": ").filter(|_| !text.starts_with('#')) else { continue };
             if name.contains(":=") {
                 continue;
+            }
+            // Also keeps the search for doubles short.
+            if all.len() >= items {
+                return Err(bad(format!("it has more than {items} fields")));
             }
             let name = name.trim().to_ascii_lowercase();
             if all.iter().any(|(known, _)| *known == name) {
@@ -88,8 +71,9 @@ impl Fields {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Raster, Problem> {
-    let fields = Fields::read(bytes)?;
+/// Reads the header; a [`raster::Parser`].
+pub(super) fn parse(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Raster, Problem> {
+    let fields = Fields::read(bytes, limits.items)?;
     let (axes, size) = axes(&fields)?;
     let mut warnings = Vec::new();
     let ct_from_voxel = affine(&fields, axes, &mut warnings)?;
@@ -255,6 +239,13 @@ fn element(fields: &Fields) -> Result<Element, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::error::ReadError;
+    use crate::io::warning::Loaded;
+    use crate::volume::LabelMap;
+
+    fn read(path: &Path) -> Result<Loaded<LabelMap>, ReadError> {
+        raster::read_labels(path, &Limits::default(), parse)
+    }
 
     fn file(name: &str, bytes: &[u8]) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("spinenav-nrrd-{}", std::process::id()));
@@ -274,7 +265,7 @@ mod tests {
                 "{GEOMETRY}space: {name}\nspace directions: {directions}\nspace origin: {origin}\nSegment0_Name:=a: b\n\n"
             );
             let path = file("space.nrrd", &[head.as_bytes(), &voxels].concat());
-            read_labels(&path, &Limits::default()).unwrap().value
+            read(&path).unwrap().value
         };
         let lps = in_space("left-posterior-superior", "(0,2,0) (1,0,0) (0,0,3)", "(10,20,30)");
         assert_eq!(lps, in_space("RAS", "(0,-2,0) (-1,0,0) (0,0,3)", "(-10,-20,30)"));
@@ -287,12 +278,12 @@ mod tests {
         file("voxels.raw", &[9u8; 24]);
         let head = |name: &str| format!("{GEOMETRY}spacings: 1 1 2\ndata file: {name}\n");
         let path = file("beside.nhdr", head("voxels.raw").as_bytes());
-        let loaded = read_labels(&path, &Limits::default()).unwrap();
+        let loaded = read(&path).unwrap();
         assert_eq!(loaded.value.labels, [9; 24]);
         assert!(loaded.warnings.contains(&Warning::NoOrientation));
         for outside in ["../voxels.raw", "/etc/passwd", "LIST", "slice%03d.raw 1 3 1"] {
             let path = file("outside.nhdr", head(outside).as_bytes());
-            assert!(read_labels(&path, &Limits::default()).is_err(), "{outside}");
+            assert!(read(&path).is_err(), "{outside}");
         }
     }
 
@@ -301,7 +292,7 @@ mod tests {
         let whole = format!("{GEOMETRY}space: LPS\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n\n");
         let with = |from: &str, to: &str| {
             let path = file("bad.nrrd", &[whole.replace(from, to).as_bytes(), &[0u8; 24]].concat());
-            read_labels(&path, &Limits::default()).err().map(|e| e.to_string())
+            read(&path).err().map(|e| e.to_string())
         };
         assert_eq!(with("LPS", "LPS"), None);
         for (from, to, said) in [

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::io::bounded;
+
 /// Largest text file that is read, bytes: a million points with room to spare.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -107,7 +109,8 @@ fn parse(path: &Path) -> Result<Vec<(usize, Vec<f64>)>, NumbersError> {
     if bytes > MAX_BYTES {
         return Err(NumbersError::TooLarge { path: path.into(), bytes });
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = String::from_utf8(bounded::read_bounded(path, MAX_BYTES).map_err(failed)?)
+        .map_err(|_| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let content = line.split('#').next().unwrap_or_default();

@@ -10,10 +10,11 @@ use std::path::{Component, Path, PathBuf};
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use geom::nalgebra::Matrix3x4;
 
+use crate::io::bounded;
 use crate::io::error::{Problem, ReadError};
 use crate::io::hounsfield;
 use crate::io::limits::Limits;
-use crate::io::nifti::voxels::{Element, read_exactly};
+use crate::io::nifti::voxels::{Element, has_more, read_exactly};
 use crate::io::warning::{Loaded, Warning};
 use crate::volume::{Grid, LabelMap, Volume};
 
@@ -32,6 +33,9 @@ pub(super) enum Start {
     /// They are the last bytes of the file.
     Last,
 }
+
+/// Reads a text header: the file it came from, its first bytes, the most fields it may have.
+pub(super) type Parser = fn(&Path, &[u8], &Limits) -> Result<Raster, Problem>;
 
 /// What a header says about the voxels.
 #[derive(Debug)]
@@ -70,19 +74,21 @@ pub(super) fn beside(header: &Path, name: &str, format: &'static str) -> Result<
     Ok(header.with_file_name("").join(asked))
 }
 
-/// The first bytes of a file, at most the longest header.
-pub(super) fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let file = File::open(path).map_err(ReadError::io(path, "open the file"))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_HEADER).read_to_end(&mut bytes).map_err(ReadError::io(path, "read the file"))?;
+/// What the header of `path` says, as `parse` understands it.
+fn describe(path: &Path, limits: &Limits, parse: Parser) -> Result<Raster, ReadError> {
+    let bytes = bounded::read_start(path, MAX_HEADER).map_err(ReadError::io(path, "read the file"))?;
     if bytes.is_empty() {
         return Err(ReadError::new(path, Problem::Empty));
     }
-    Ok(bytes)
+    parse(path, &bytes, limits).map_err(|problem| ReadError::new(path, problem))
 }
 
-/// The CT that a header describes.
-pub(super) fn read_volume(path: &Path, raster: Raster, limits: &Limits) -> Result<Loaded<Volume>, ReadError> {
+/// The CT behind a header, in HU and LPS millimetres.
+///
+/// # Errors
+/// [`ReadError`] naming the file and what is wrong.
+pub(super) fn read_volume(path: &Path, limits: &Limits, parse: Parser) -> Result<Loaded<Volume>, ReadError> {
+    let raster = describe(path, limits, parse)?;
     let mut hu = Vec::new();
     let (grid, mut warnings) = read(path, raster, limits, &mut hu, |element, bytes, hu| {
         element.append_f32(bytes, hu);
@@ -93,8 +99,12 @@ pub(super) fn read_volume(path: &Path, raster: Raster, limits: &Limits) -> Resul
     Ok(Loaded { value: volume, warnings })
 }
 
-/// The label map that a header describes.
-pub(super) fn read_labels(path: &Path, raster: Raster, limits: &Limits) -> Result<Loaded<LabelMap>, ReadError> {
+/// The label map behind a header; every voxel must be a whole number 0-255.
+///
+/// # Errors
+/// As [`read_volume`], and when a voxel is no label.
+pub(super) fn read_labels(path: &Path, limits: &Limits, parse: Parser) -> Result<Loaded<LabelMap>, ReadError> {
+    let raster = describe(path, limits, parse)?;
     let mut labels = Vec::new();
     let (grid, mut warnings) = read(path, raster, limits, &mut labels, |element, bytes, labels| {
         element.append_u8(bytes, labels).map_err(|(index, value)| Problem::NotLabels { index, value })
@@ -118,8 +128,8 @@ fn read<T>(
     let voxels = limits.check_voxels(path, raster.size)?;
     let grid = Grid::new(raster.size, raster.ct_from_voxel).map_err(|e| fail(Problem::from(e)))?;
     let declared = voxels as u64 * raster.element.kind.bytes() as u64;
-    let mut file = File::open(&raster.file).map_err(ReadError::io(&raster.file, "open the file with the voxels"))?;
-    let present = file.metadata().map_err(ReadError::io(&raster.file, "ask for the file's length"))?.len();
+    let (mut file, present) =
+        bounded::open(&raster.file).map_err(ReadError::io(&raster.file, "open the file with the voxels"))?;
     limits.check_bytes(&raster.file, present)?;
     let start = match raster.start {
         Start::At(byte) => byte,
@@ -147,10 +157,9 @@ fn read<T>(
         append(raster.element, part, out).map_err(fail)?;
         at += wanted as u64;
     }
-    // One byte more: lets the decompressor compare its checksum.
-    match reader.read(buffer.get_mut(..1).unwrap_or_default()) {
-        Ok(0) => {}
-        Ok(_) => raster.warnings.push(Warning::TrailingBytes),
+    match has_more(&mut *reader) {
+        Ok(false) => {}
+        Ok(true) => raster.warnings.push(Warning::TrailingBytes),
         Err(source) => return Err(ReadError::new(&raster.file, Problem::Compressed { read: at, declared, source })),
     }
     Ok((grid, raster.warnings))

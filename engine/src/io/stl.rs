@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use crate::io::atomic;
 use crate::io::error::{Problem, ReadError, WriteError};
 use crate::io::limits::Limits;
+use crate::io::{atomic, bounded};
 use crate::surface::Mesh;
 
 /// Bytes before the first triangle of a binary STL: text and count.
@@ -64,7 +64,7 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Mesh, ReadError> {
         return Err(ReadError::new(path, Problem::Empty));
     }
     limits.check_bytes(path, present)?;
-    let bytes = fs::read(path).map_err(ReadError::io(path, "read the file"))?;
+    let bytes = bounded::read_bounded(path, limits.bytes).map_err(ReadError::io(path, "read the file"))?;
     // Binary files may begin with "solid" too: the length decides.
     let count = bytes.get(80..HEADER).and_then(|b| b.first_chunk::<4>()).map(|b| u64::from(u32::from_le_bytes(*b)));
     let fits = count.is_some_and(|n| n * TRIANGLE as u64 + HEADER as u64 == bytes.len() as u64);

@@ -88,6 +88,8 @@ pub enum Warning {
         /// How many.
         voxels: usize,
     },
+    /// As the process says that read the file.
+    Reported(String),
     /// No RescaleSlope/Intercept: stored values were taken as HU.
     NoRescale {
         /// Slices without them.
@@ -139,6 +141,7 @@ impl fmt::Display for Warning {
             Self::Padding { hu, voxels } => {
                 write!(f, "{voxels} voxels lie outside the scanner's field (padding, {hu} HU)")
             }
+            Self::Reported(words) => f.write_str(words),
             Self::NoRescale { slices } => {
                 write!(f, "{slices} slice(s) have no RescaleSlope and RescaleIntercept; their values were taken as HU")
             }

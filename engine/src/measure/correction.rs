@@ -134,7 +134,7 @@ impl Corrections {
         if bytes > MAX_BYTES {
             return Err(CorrectionError::TooLarge { path: path.into(), bytes });
         }
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = crate::io::read_text(path).map_err(failed)?;
         let read: Self =
             serde_json::from_str(&text).map_err(|source| CorrectionError::Json { path: path.into(), source })?;
         read.check()?;

@@ -11,6 +11,7 @@ use super::error::NnunetError;
 use super::prepare::{Prepared, prepare};
 use super::resize::{Taps, separate_axis};
 use super::sliding::{Logits, Sliding};
+use crate::io::bounded::{WEIGHTS_BYTES, read_bounded};
 use crate::segment::Progress;
 use crate::volume::{LabelMap, Volume};
 
@@ -38,7 +39,7 @@ impl NnunetModel {
         let card = NnunetCard::from_file(&path.with_extension("json"))?;
         let advice = "a model is NAME.safetensors with its card NAME.json beside it";
         let fail = |cause| NnunetError::Read { path: path.to_owned(), cause, advice };
-        let weights = Weights::from_safetensors(&std::fs::read(path).map_err(fail)?)?;
+        let weights = Weights::from_safetensors(&read_bounded(path, WEIGHTS_BYTES).map_err(fail)?)?;
         Self::new(device, card, &weights, precision)
     }
 

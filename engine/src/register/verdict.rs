@@ -2,26 +2,7 @@
 
 use std::fmt;
 
-/// The judgement every registration carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// Every check passed.
-    Accept,
-    /// Something is unusual: verify on a landmark before trusting it.
-    Doubtful,
-    /// The pose must not be used.
-    Reject,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Accept => "accepted",
-            Self::Doubtful => "doubtful",
-            Self::Reject => "rejected",
-        })
-    }
-}
+pub use geom::Verdict;
 
 /// Why a registration is not simply accepted; prints as advice.
 #[derive(Debug, Clone, PartialEq)]

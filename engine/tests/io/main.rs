@@ -1,9 +1,12 @@
 //! Files in and out over `engine::io`: one module per format, bad input apart.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
+mod bad_files;
 mod dicom;
 mod dicom_bad;
+mod fuzz;
 mod nifti;
 mod nifti_bad;
 mod phantom;
+mod receiver;
 mod stl;

@@ -16,6 +16,7 @@ mod live;
 mod measure;
 #[cfg(feature = "scene")]
 mod scene;
+mod serve;
 mod stream;
 
 pub use bench::{
@@ -37,6 +38,7 @@ pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArgum
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
 #[cfg(feature = "scene")]
 pub use scene::{CutChoice, SceneArguments, ToolStateChoice};
+pub use serve::{ReadImageArguments, ServeArguments};
 #[cfg(feature = "stream")]
 pub use stream::WatchedViewer;
 pub use stream::{EngineArguments, ViewArguments};
@@ -126,6 +128,14 @@ pub enum Command {
         after_help = "Examples:\n  spinenav report case\n  spinenav report case --ct ct.nii.gz --registration registration.json --out case.html"
     )]
     Report(ReportArguments),
+    /// Receive CT series from a hospital's network (DICOM C-STORE), and segment them.
+    #[command(
+        after_help = "Examples:\n  spinenav serve --out inbox --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:11112 --allow CT_SCANNER --peer 192.168.0.20 --segment\n  spinenav serve --out inbox --series 1 --json\n\nA finished series lies in inbox/series-.../dicom, its labels beside it; what stayed incomplete in inbox/set-aside."
+    )]
+    Serve(ServeArguments),
+    /// Read an image for another process of ours.
+    #[command(hide = true)]
+    ReadImage(ReadImageArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"
@@ -205,6 +215,9 @@ pub struct SegmentArguments {
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "auto")]
     pub device: DeviceChoice,
+    /// The CT comes from outside: read it in another process with limits on memory and time.
+    #[arg(long)]
+    pub untrusted: bool,
     /// Reference labels (VerSe numbers) to compare with.
     #[arg(long)]
     pub truth: Option<PathBuf>,

@@ -19,6 +19,8 @@ mod replay;
 #[cfg(feature = "scene")]
 mod scene;
 mod segment;
+mod serve;
+mod untrusted;
 #[cfg(feature = "stream")]
 mod view;
 
@@ -57,6 +59,8 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::View(_) => without_stream("view"),
         Command::Record(options) => record::run(options, arguments.quiet),
         Command::Replay(options) => replay::run(options),
+        Command::Serve(options) => serve::run(options, arguments.quiet),
+        Command::ReadImage(options) => untrusted::answer(options),
         Command::Export(options) => export::run(options),
         Command::Measure(options) => measure::run(options),
         Command::Report(options) => case_report::run(options),

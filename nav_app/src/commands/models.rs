@@ -267,11 +267,7 @@ fn read_card(path: &Path) -> Result<Value, Failure> {
     let fail = |why: String| {
         anyhow::anyhow!("{}: {why}; a model is NAME.safetensors with its card NAME.json beside it", path.display())
     };
-    let size = std::fs::metadata(path).map_err(|e| fail(e.to_string())).bad_input()?.len();
-    if size > MAX_CARD {
-        return Err(Failure::BadInput(fail(format!("{size} bytes, cards have at most {MAX_CARD}"))));
-    }
-    let text = std::fs::read(path).map_err(|e| fail(e.to_string())).bad_input()?;
+    let text = io::read_bounded(path, MAX_CARD).map_err(|e| fail(e.to_string())).bad_input()?;
     serde_json::from_slice(&text).map_err(|e| fail(e.to_string())).bad_input()
 }
 

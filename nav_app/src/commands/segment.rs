@@ -79,7 +79,7 @@ pub fn run(options: &SegmentArguments, quiet: bool) -> Result<Output, Failure> {
     let method = super::method(&options.model, options.mode)?;
     let mut stages = Stages::new(quiet);
     stages.stage("read");
-    let loaded = io::read_ct(&options.ct, &Limits::default()).bad_input()?;
+    let loaded = super::untrusted::read_ct(&options.ct, options.untrusted)?;
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let found = segment::segment_with_bones(loaded.value, &method, device.as_ref(), &mut stages).map_err(blame)?;
     let mut case = found.case;

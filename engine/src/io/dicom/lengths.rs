@@ -2,13 +2,16 @@
 //!
 //! dicom-rs fills a buffer of the declared length before it reads the value:
 //! a kilobyte that claims 4 GB would cost 4 GB. This walk reads element headers
-//! only (PS3.5, 7.1 and 7.5) and judges nothing else.
+//! only (PS3.5, 7.1 and 7.5). It also counts how deep sequences are nested:
+//! dicom-rs descends into them by recursion, and a stack ends without a word.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use dicom_dictionary_std::uids;
+use dicom_core::VR;
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
+use dicom_dictionary_std::{StandardDataDictionary, uids};
 
 use crate::io::error::Problem;
 
@@ -16,6 +19,10 @@ use crate::io::error::Problem;
 const UNDEFINED: u32 = u32::MAX;
 /// Group of items and delimiters.
 const ITEM_GROUP: u16 = 0xfffe;
+const ITEM_END: (u16, u16) = (0xfffe, 0xe00d);
+const SEQUENCE_END: (u16, u16) = (0xfffe, 0xe0dd);
+/// Deepest nesting of sequences and items; real CTs have below ten.
+const MAX_DEPTH: usize = 32;
 const PIXEL_DATA: (u16, u16) = (0x7fe0, 0x0010);
 const TRANSFER_SYNTAX: (u16, u16) = (0x0002, 0x0010);
 /// Retired by the standard, still in archives.
@@ -23,26 +30,26 @@ const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// Refuses a file in which an element claims more bytes than follow.
 ///
-/// What cannot be followed (deflated data, sequences of unknown type) is left
-/// to the parser.
+/// What cannot be followed (deflated data) is left to the parser.
 pub(super) fn check(path: &Path) -> Result<(), Problem> {
     let io = |source| Problem::Io { doing: "read the file", source };
     let file = File::open(path).map_err(io)?;
     let end = file.metadata().map_err(io)?.len();
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(132)).map_err(io)?;
-    let mut walk = Walk { reader, at: 132, syntax: Syntax::META, after_meta: None, is_in_pixels: false };
+    let mut walk =
+        Walk { reader, at: 132, syntax: Syntax::META, after_meta: None, is_in_pixels: false, nesting: Vec::new() };
     while let Some(element) = walk.header() {
-        if element.length == UNDEFINED {
-            if element.is_unknown {
-                return Ok(());
-            }
-            walk.is_in_pixels |= element.tag == PIXEL_DATA;
+        if matches!(element.tag, ITEM_END | SEQUENCE_END) {
+            walk.nesting.pop();
+            walk.is_in_pixels &= element.tag != SEQUENCE_END;
             continue;
         }
         let is_item = element.tag.0 == ITEM_GROUP;
-        if (is_item && !walk.is_in_pixels) || element.is_sequence {
-            continue; // Its content is walked as if it stood outside.
+        if element.length == UNDEFINED || (is_item && !walk.is_in_pixels) || element.is_sequence {
+            walk.is_in_pixels |= element.tag == PIXEL_DATA;
+            walk.open(&element)?;
+            continue;
         }
         let rest = end.saturating_sub(walk.at);
         if u64::from(element.length) > rest {
@@ -83,6 +90,11 @@ impl Syntax {
     }
 }
 
+/// Whether the standard says that the element is a sequence, where the file does not.
+fn is_known_sequence(tag: (u16, u16)) -> bool {
+    StandardDataDictionary.by_tag(tag.into()).is_some_and(|entry| entry.vr() == VirtualVr::Exact(VR::SQ))
+}
+
 struct Element {
     tag: (u16, u16),
     length: u32,
@@ -97,9 +109,30 @@ struct Walk {
     /// Syntax of the data set, once the meta group named it.
     after_meta: Option<Syntax>,
     is_in_pixels: bool,
+    /// Where each open sequence or item ends, and whether its elements name their types.
+    nesting: Vec<(u64, bool)>,
 }
 
 impl Walk {
+    /// Descends into a sequence or item.
+    fn open(&mut self, element: &Element) -> Result<(), Problem> {
+        if self.nesting.len() >= MAX_DEPTH {
+            let reason =
+                format!("its sequences are nested more than {MAX_DEPTH} deep; send the file again from its source");
+            return Err(Problem::Dicom { doing: "parsed", reason });
+        }
+        let is_endless = element.length == UNDEFINED;
+        let end = if is_endless { u64::MAX } else { self.at.saturating_add(element.length.into()) };
+        // An unknown element of undefined length is an implicit sequence (PS3.5, 6.2.2).
+        let is_explicit = self.is_explicit() && !(element.is_unknown && is_endless);
+        self.nesting.push((end, is_explicit));
+        Ok(())
+    }
+
+    fn is_explicit(&self) -> bool {
+        self.nesting.last().map_or(self.syntax.is_explicit, |(_, is_explicit)| *is_explicit)
+    }
+
     fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).ok()?;
@@ -117,14 +150,18 @@ impl Walk {
 
     /// The next element header; `None` at the end or where the walk must stop.
     fn header(&mut self) -> Option<Element> {
+        while self.nesting.last().is_some_and(|(end, _)| *end <= self.at) {
+            self.nesting.pop();
+        }
         let [a, b, c, d] = self.bytes::<4>()?;
         if self.after_meta.is_some() && [a, b] != [2, 0] {
             self.syntax = self.after_meta.take()?;
         }
         let tag = (self.word([a, b]), self.word([c, d]));
-        if !self.syntax.is_explicit || tag.0 == ITEM_GROUP {
+        if !self.is_explicit() || tag.0 == ITEM_GROUP {
             let bytes = self.bytes()?;
-            return Some(Element { tag, length: self.long(bytes), is_sequence: false, is_unknown: false });
+            let is_sequence = tag.0 != ITEM_GROUP && is_known_sequence(tag);
+            return Some(Element { tag, length: self.long(bytes), is_sequence, is_unknown: false });
         }
         let [v, r, l, m] = self.bytes::<4>()?;
         let vr = [v, r];

@@ -19,18 +19,17 @@ mod slice;
 mod stack;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::io::detect;
 use crate::io::error::{Problem, ReadError};
 use crate::io::hounsfield;
 use crate::io::limits::Limits;
 use crate::io::warning::{Loaded, Warning};
+use crate::io::{bounded, detect};
 use crate::volume::Volume;
 use slice::{Found, SliceHeader};
 
@@ -99,8 +98,7 @@ fn read(
 
 /// Reads what comes before the pixels, if the file is DICOM at all.
 fn look_at(path: &Path, limits: &Limits) -> Result<Found, ReadError> {
-    let mut file = File::open(path).map_err(ReadError::io(path, "open the file"))?;
-    let length = file.metadata().map_err(ReadError::io(path, "ask for the file's length"))?.len();
+    let (mut file, length) = bounded::open(path).map_err(ReadError::io(path, "open the file"))?;
     limits.check_bytes(path, length)?;
     let mut start = Vec::new();
     file.by_ref().take(132).read_to_end(&mut start).map_err(ReadError::io(path, "read the file"))?;

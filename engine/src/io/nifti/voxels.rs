@@ -1,16 +1,15 @@
 //! Voxel bytes, streamed: nothing is allocated before it has arrived.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::header::{self, HEADER_BYTES, Layout};
-use crate::io::detect;
 use crate::io::error::{Problem, ReadError};
 use crate::io::limits::Limits;
 use crate::io::warning::Warning;
+use crate::io::{bounded, detect};
 use crate::volume::Grid;
 
 /// Bytes read at a time; a multiple of every element size.
@@ -117,13 +116,28 @@ pub(super) struct Source {
     present: u64,
 }
 
+/// Whether there are bytes after the voxels. All of them are read, up to
+/// 64 MiB: a decompressor compares its checksum at the end only, and damaged
+/// data may well be longer than it was.
+///
+/// # Errors
+/// What the decompressor says.
+pub(in crate::io) fn has_more(reader: &mut dyn Read) -> std::io::Result<bool> {
+    let mut buffer = vec![0; 1 << 16];
+    for round in 0..1024 {
+        if reader.read(&mut buffer)? == 0 {
+            return Ok(round > 0);
+        }
+    }
+    Ok(true)
+}
+
 impl Source {
     /// Opens `path`, reads the header and checks what it promises against the
     /// length of the file.
     pub(super) fn open(path: &Path, limits: &Limits) -> Result<Self, ReadError> {
         let fail = |problem| ReadError::new(path, problem);
-        let file = File::open(path).map_err(ReadError::io(path, "open the file"))?;
-        let present = file.metadata().map_err(ReadError::io(path, "ask for the file's length"))?.len();
+        let (file, present) = bounded::open(path).map_err(ReadError::io(path, "open the file"))?;
         if present == 0 {
             return Err(fail(Problem::Empty));
         }
@@ -180,10 +194,9 @@ impl Source {
             }
             at += wanted as u64;
         }
-        // One byte more: lets the decompressor compare its checksum.
-        match self.reader.read(buffer.get_mut(..1).unwrap_or_default()) {
-            Ok(0) => {}
-            Ok(_) => self.layout.warnings.push(Warning::TrailingBytes),
+        match has_more(&mut *self.reader) {
+            Ok(false) => {}
+            Ok(true) => self.layout.warnings.push(Warning::TrailingBytes),
             Err(source) => {
                 return Err(ReadError::new(&self.path, Problem::Compressed { read: at, declared, source }));
             }

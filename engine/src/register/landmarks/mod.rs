@@ -13,27 +13,8 @@ use crate::register::registration::{Evidence, Figures, Method, Registration};
 use crate::register::verdict::{Reason, Verdict};
 
 pub use consensus::robust_landmarks;
+pub use geom::LandmarkSettings;
 pub use unordered::unordered_landmarks;
-
-/// Settings of [`landmarks`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LandmarkSettings {
-    /// Fewer pairs are doubted. Default 4: with three a slip of one stays
-    /// hidden.
-    pub min_pairs: usize,
-    /// A larger FRE is doubted, mm; twice as much is rejected. Default 2.0.
-    pub max_fre_mm: f64,
-    /// Localisation error of one landmark that is at least assumed, mm (RMS
-    /// distance). Default 1.0: anatomical landmarks cannot be touched better,
-    /// and a small FRE of few pairs is luck.
-    pub min_fle_mm: f64,
-}
-
-impl Default for LandmarkSettings {
-    fn default() -> Self {
-        Self { min_pairs: 4, max_fre_mm: 2.0, min_fle_mm: 1.0 }
-    }
-}
 
 /// Finds where the CT lies on the patient from landmarks touched in the same
 /// order as they were marked in the CT.

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use kernels::{NetworkError, Program, Weights};
 use thiserror::Error;
 
+use crate::io::bounded::{TEXT_BYTES, WEIGHTS_BYTES, read_bounded};
+
 pub use card::{CardArchitecture, InputChannel, Mode, ModelCard, OutputActivation, Preprocessing, Role, join};
 
 /// Why a model cannot be used.
@@ -109,9 +111,10 @@ impl Model {
     /// # Errors
     /// [`ModelError`] naming the file or what does not fit.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
-        let read = |path: PathBuf| std::fs::read(&path).map_err(|source| ModelError::Read { path, source });
-        let card = read(path.with_extension("json"))?;
-        let weights = read(path.to_path_buf())?;
+        let read =
+            |path: PathBuf, limit| read_bounded(&path, limit).map_err(|source| ModelError::Read { path, source });
+        let card = read(path.with_extension("json"), TEXT_BYTES)?;
+        let weights = read(path.to_path_buf(), WEIGHTS_BYTES)?;
         Self::from_bytes(&weights, &card)
     }
 

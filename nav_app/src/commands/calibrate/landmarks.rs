@@ -31,7 +31,7 @@ pub fn run(options: &LandmarksArguments) -> Result<Output, Failure> {
         None => paired(&options.points),
     };
     let pairs = pairs.bad_input()?;
-    let settings = LandmarkSettings::default();
+    let settings = LandmarkSettings::FIDUCIALS;
     let found = landmarks(&pairs.to, &pairs.from, pairs.weights.as_deref(), &settings).bad_input()?;
     let mut judgement = found.judgement.clone();
     if pairs.is_ambiguous {

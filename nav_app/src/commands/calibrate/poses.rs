@@ -146,10 +146,11 @@ fn rows<const N: usize>(path: &Path, meaning: &'static str) -> Result<Vec<[f64; 
 
 /// Columns of the first line that is no comment.
 fn columns(path: &Path) -> Result<usize> {
-    use std::io::{BufRead, BufReader, Read};
-    let file = std::fs::File::open(path).map_err(|e| anyhow!("cannot read {}: {e}", path.display()))?;
+    use std::io::BufRead;
+    let start =
+        engine::io::bounded::read_start(path, 1 << 20).map_err(|e| anyhow!("cannot read {}: {e}", path.display()))?;
     // A line of numbers is short; a file without line ends is none of ours.
-    let mut lines = BufReader::new(file.take(1 << 20));
+    let mut lines = start.as_slice();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -183,11 +184,8 @@ struct PoseEntry {
 }
 
 fn json(path: &Path, unit: LengthUnit) -> Result<Poses> {
-    let bytes = std::fs::metadata(path)?.len();
-    if bytes > MAX_JSON_BYTES {
-        bail!("{} has {bytes} bytes, {MAX_JSON_BYTES} are the most; cut the recording", path.display());
-    }
-    let file: PoseFile = serde_json::from_slice(&std::fs::read(path)?).map_err(|e| {
+    let text = engine::io::read_bounded(path, MAX_JSON_BYTES).map_err(|e| anyhow!("{}: {e}", path.display()))?;
+    let file: PoseFile = serde_json::from_slice(&text).map_err(|e| {
         let form = "{\"poses\": [{\"time_s\": 0.1, \"matrix\": [16 numbers]}]}";
         anyhow!("{}: {e}; expected {form}", path.display())
     })?;

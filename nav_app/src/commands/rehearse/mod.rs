@@ -53,7 +53,7 @@ fn faults(script: &Script, quiet: bool) -> Result<Vec<FaultTrial>, Failure> {
 fn script(options: &RehearseArguments) -> Result<Script, Failure> {
     let Some(path) = &options.script else { return Ok(Script::default()) };
     let described = |e| anyhow::anyhow!("cannot read {}: {e}; check the name and the permissions", path.display());
-    let text = std::fs::read_to_string(path).map_err(described).bad_input()?;
+    let text = engine::io::read_text(path).map_err(described).bad_input()?;
     Script::from_json(&text).map_err(|e| anyhow::anyhow!("{}: {e}", path.display())).bad_input()
 }
 

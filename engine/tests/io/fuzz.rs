@@ -1,0 +1,140 @@
+//! A fuzzer for stable Rust over the doors for files: good and bad files
+//! changed, cut, joined and mixed with noise.
+//!
+//! 3 000 files by default; `SPINENAV_FUZZ_EXECUTIONS` asks for more,
+//! `SPINENAV_FUZZ_SEED` for others. What must hold: no panic, no file that
+//! takes longer than a second is looked for by the time printed, and what a
+//! writer wrote comes back the same.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use engine::io::{self, Limits};
+
+use crate::bad_files::{Door, collection, folder_for, refusal};
+use crate::phantom::{Folder, Nifti, Storage};
+
+/// xorshift64*, Vigna 2016, doi:10.1145/2845077.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() >> 33) as usize % n.max(1)
+    }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Seeds a door: its bad files, and good ones where a change may slip through.
+fn seeds() -> BTreeMap<Door, Vec<Vec<u8>>> {
+    let mut seeds: BTreeMap<Door, Vec<Vec<u8>>> = BTreeMap::new();
+    // Long ones only cost time.
+    collection()
+        .into_iter()
+        .filter(|b| b.bytes.len() < 20_000)
+        .for_each(|b| seeds.entry(b.door).or_default().push(b.bytes));
+    let good = Nifti::of(&Storage::RAS).with_sform(&Storage::RAS.ras_affine()).bytes();
+    let folder = Folder::new();
+    let slice = crate::dicom::series(&crate::dicom::AXIAL)[1].write(folder.path());
+    let slice = std::fs::read(slice).unwrap();
+    for (door, bytes) in [(Door::Ct, &good), (Door::Labels, &good), (Door::DicomSlice, &slice)] {
+        seeds.entry(door).or_default().extend(std::iter::repeat_n(bytes.clone(), 20));
+    }
+    seeds
+}
+
+fn mutate(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seeds[random.below(seeds.len())].clone();
+    for _ in 0..=random.below(4) {
+        if bytes.is_empty() {
+            bytes.push(random.next() as u8);
+        }
+        let at = random.below(bytes.len());
+        match random.below(8) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at] = random.next() as u8,
+            2 => bytes.truncate(at),
+            3 => bytes.insert(at, random.next() as u8),
+            4 => {
+                let other = &seeds[random.below(seeds.len())];
+                let to = random.below(other.len());
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[to..]);
+            }
+            5 => {
+                let values = [0u32, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX, 0x7fc0_0000, 0x7f80_0000, 0x0001_0000];
+                let value = values[random.below(values.len())].to_le_bytes();
+                bytes.iter_mut().skip(at).zip(value).for_each(|(to, from)| *to = from);
+            }
+            6 => {
+                let end = (at + random.below(40)).min(bytes.len());
+                let copy = bytes[at..end].to_vec();
+                bytes.splice(at..at, copy);
+            }
+            _ => {
+                let end = (at + random.below(40)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn changed_files_are_read_or_refused_and_never_a_panic() {
+    let seeds = seeds();
+    let executions = number("SPINENAV_FUZZ_EXECUTIONS", 3_000);
+    let mut random = Random(number("SPINENAV_FUZZ_SEED", 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    for (door, seeds) in &seeds {
+        let folder = folder_for(*door);
+        let (mut refused, mut slowest) = (0u64, Duration::ZERO);
+        let since = Instant::now();
+        let runs = executions / 11;
+        for _ in 0..runs {
+            let bytes = mutate(seeds, &mut random);
+            let one = Instant::now();
+            let caught = std::panic::catch_unwind(|| refusal(*door, &bytes, &folder));
+            slowest = slowest.max(one.elapsed());
+            let Ok(said) = caught else {
+                let kept = std::env::temp_dir().join(format!("spinenav-fuzz-{door:?}.bin"));
+                std::fs::write(&kept, &bytes).unwrap();
+                panic!("{door:?} panicked; the file is kept as {}", kept.display());
+            };
+            refused += u64::from(said.is_some());
+        }
+        println!("{door:?}: {runs} files, {refused} refused, slowest {slowest:?}, {:?} in all", since.elapsed());
+        // A fuzzer that reaches nothing finds nothing.
+        assert!(refused > runs / 20, "{door:?} takes everything");
+    }
+}
+
+#[test]
+fn what_a_writer_wrote_comes_back_the_same() {
+    let folder = Folder::new();
+    let mut random = Random(77);
+    for _ in 0..40 {
+        let size = [0; 3].map(|_| 1 + random.below(9));
+        let spacing = [0; 3].map(|_| 0.1 + random.below(40) as f64 / 10.0);
+        let origin = [0; 3].map(|_| random.below(4000) as f64 / 8.0 - 250.0);
+        let grid = engine::volume::Grid::axis_aligned(size, spacing, origin.into()).unwrap();
+        let labels = (0..grid.len()).map(|_| random.next() as u8).collect();
+        let map = engine::volume::LabelMap { grid: grid.clone(), labels };
+        let path = folder.path().join("labels.nii.gz");
+        io::nifti::write_labels(&path, &map).unwrap();
+        let back = io::read_labels(&path, &Limits::default()).unwrap().value;
+        assert_eq!((back.labels, back.grid.size()), (map.labels.clone(), size));
+        let path = folder.path().join("labels.seg.nrrd");
+        engine::export::nrrd::write_segmentation(&path, &map).unwrap();
+        let back = io::read_labels(&path, &Limits::default()).unwrap().value;
+        assert_eq!((back.labels, back.grid.size()), (map.labels, size));
+    }
+}
