@@ -39,7 +39,7 @@ pub fn start_logging(verbose: u8, quiet: bool) {
         _ => "debug",
     };
     let quiet_graphics =
-        format!("{level},wgpu_core=warn,wgpu_hal=off,naga=warn,bevy_render::renderer=error,winit=error");
+        format!("{level},wgpu_core=warn,wgpu_hal=off,naga=warn,bevy_render::renderer=error,winit=error,zenoh=error");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet_graphics));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -87,7 +87,7 @@ pub struct ViewArguments {
     #[arg(long)]
     pub ct: Option<PathBuf>,
     /// Times a second something is printed; changes of the link come at once.
-    #[arg(long, default_value_t = 5.0, value_parser = parse_hz)]
+    #[arg(long, default_value_t = 2.0, value_parser = parse_hz)]
     pub hz: f64,
     /// End after this time, s; 0 goes on until it is ended.
     #[arg(long, default_value_t = 0.0, value_parser = parse_seconds)]

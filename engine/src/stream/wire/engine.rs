@@ -112,9 +112,10 @@ impl EngineWire {
             drop(gate);
             reply(query, answer.to_string().into_bytes(), Encoding::APPLICATION_JSON);
         })?;
-        self.feed.read_from(offer.snapshots);
         let alive = self.zenoh.liveliness().declare_token(format!("{}/alive", self.prefix)).wait();
         self.token = Some(alive.map_err(WireError::zenoh("say that the engine is alive"))?);
+        // Last: whoever sees a snapshot can see that the engine is alive.
+        self.feed.read_from(offer.snapshots);
         Ok(())
     }
 

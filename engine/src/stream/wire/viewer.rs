@@ -242,6 +242,8 @@ fn connect(
     let alive = zenoh
         .liveliness()
         .declare_subscriber(format!("{prefix}/alive"))
+        // Who is not told that the engine is there is not told that it has gone.
+        .history(true)
         .callback(move |sample| {
             if sample.kind() == SampleKind::Delete {
                 with_link(&Link::engine_gone);
