@@ -1,5 +1,5 @@
 //! Files in and out over `engine::io`: one module per format, bad input apart.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, like the tests")]
 
 mod bad_files;
 mod dicom;
