@@ -170,7 +170,8 @@ fn conclude(shared: &Shared, due: Due) -> Option<SeriesEnd> {
             if let Err(reason) = &outcome {
                 tracing::warn!(reason, objects, "a received series is no CT yet");
             }
-            match shared.shelf.checked(&series_uid, objects, outcome) {
+            let synced = if outcome.is_ok() { Shelf::sync(&dicom) } else { Ok(()) };
+            match synced.and_then(|()| shared.shelf.checked(&series_uid, objects, outcome)) {
                 Ok(finished) => finished.map(|finished| {
                     shared.counts.count(Counter::Finished);
                     SeriesEnd::Finished(finished)

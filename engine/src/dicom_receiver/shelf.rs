@@ -207,6 +207,12 @@ impl Shelf {
         self.lock().iter().filter_map(due).collect()
     }
 
+    /// Puts the files of a series on the disk for good, before it is called finished. Takes no lock: a slow
+    /// disk must not hold up those who send.
+    pub(super) fn sync(dicom: &Path) -> std::io::Result<()> {
+        fs::read_dir(dicom)?.flatten().try_for_each(|entry| fs::File::open(entry.path())?.sync_all())
+    }
+
     /// Notes the outcome of a check of `objects` objects; a good one puts the series in place.
     pub(super) fn checked(
         &self,
@@ -230,9 +236,6 @@ impl Shelf {
         let note =
             json!({ "series_uid": series_uid, "objects": objects, "sent_by": series.caller, "warnings": warnings });
         write_whole(&series.folder.join("series.json"), format!("{note:#}\n").as_bytes()).map_err(|e| e.source)?;
-        for entry in fs::read_dir(series.dicom())?.flatten() {
-            fs::File::open(entry.path())?.sync_all()?;
-        }
         fs::rename(&series.folder, &folder)?;
         let caller = std::mem::take(&mut series.caller);
         all.remove(series_uid);

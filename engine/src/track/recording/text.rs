@@ -1,7 +1,6 @@
 //! Reads the text of a recording.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use geom::{Frame, Nanoseconds, Transform};
 
 use super::error::{RecordingError, RecordingProblem as Problem};
 use super::voxels::Voxels;
+use crate::io::bounded;
 use crate::track::packet::{Measured, Missing, TrackerPacket};
 use crate::track::tool_names::{Place, PoseOf, Role, ToolNames, missing};
 
@@ -49,8 +49,7 @@ impl Recording {
     /// Cost: about 60 ms for the 4 MB of 5 000 frames with three tools.
     pub fn read(path: &Path, names: &ToolNames, limits: &RecordingLimits) -> Result<Self, RecordingError> {
         let read = || -> Result<Self, Problem> {
-            let file = File::open(path)?;
-            let bytes = file.metadata()?.len();
+            let (file, bytes) = bounded::open(path)?;
             let mut parser = Parser::new(names, limits);
             let text_bytes = parser.lines(BufReader::new(file.take(limits.text_bytes.saturating_add(1))))?;
             parser.finish(bytes.saturating_sub(text_bytes))
