@@ -2,8 +2,8 @@
 //!
 //! Promises: every operation gives the same bits for any number of threads,
 //! refuses impossible shapes with an error that names the operation and the
-//! shapes, and never reads outside its buffers. This is the only crate of the
-//! workspace with `unsafe` and GPU types (in `cpu` and `cuda`).
+//! shapes, and never reads outside its buffers. `unsafe` and GPU types are in this
+//! folder only: in `cpu` and `cuda`, and in the crate `headset` beside `src`.
 //!
 //! Does not promise: the same bits on different devices; there the tests
 //! bound the difference. Nothing here knows files, patients or frames: grids

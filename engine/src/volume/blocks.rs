@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_jump_never_passes_a_visible_block() {
         let speckled =
-            volume([80, 72, 64], |[x, y, z]| if (x * 31 + y * 17 + z * 7) % 20011 == 0 { 500.0 } else { 0.0 });
+            volume([80, 72, 64], |[x, y, z]| if (x * 31 + y * 17 + z * 7).is_multiple_of(20011) { 500.0 } else { 0.0 });
         let ranges = speckled.block_ranges();
         let distances = ranges.distances(&|[_, high]| high > 100.0);
         let [nx, ny, nz] = ranges.size().map(|n| n as i64);

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn sizes_are_read_and_nonsense_is_not() {
         assert_eq!((parse_volume("0"), parse_volume("512x512x300")), (Ok([0; 3]), Ok([512, 512, 300])));
-        for wrong in ["", "1", "512", "512x512", "4x4x4", "9999x8x8", "ax8x8"] {
+        assert!(parse_volume("512x512").is_err() && parse_screen("1280x720") == Ok([1280, 720]));
+        for wrong in ["", "1", "512", "4x4x4", "9999x8x8", "ax8x8"] {
             assert!(parse_volume(wrong).is_err() && parse_screen(wrong).is_err(), "{wrong}");
         }
     }

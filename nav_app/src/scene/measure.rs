@@ -17,6 +17,7 @@ use super::labels::ViewScale;
 use super::picture::{Feed, Picture};
 use super::quality::{Adaptive, Quality};
 use super::slice_view::Screens;
+use super::vertebrae::IsCoarse;
 use super::volume::{Volume, VolumeSettings};
 use super::{ColumnScreens, Content, SceneInput, adapter, eyes, layout, palette, window};
 
@@ -76,6 +77,10 @@ pub fn measure_frames(
     let mut app = headless::bare_with(Content::new(case, header), Feed::live(snapshots));
     let size = UVec2::from_array(run.size).max(UVec2::splat(64));
     app.insert_resource(volume).insert_resource(Screen(size));
+    if device.is_software {
+        // As in the window.
+        app.insert_resource(IsCoarse);
+    }
     app.insert_resource(UiScale(size.y as f32 / layout::HEIGHT));
     app.add_systems(PostStartup, spawn);
     headless::finish(&mut app);

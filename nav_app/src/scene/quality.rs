@@ -55,7 +55,8 @@ impl Adaptive {
     ///
     /// * `is_moving` - whether what is drawn differs from the last frame.
     pub fn choose(&mut self, is_moving: bool, took: Duration, now: Instant) -> Quality {
-        let was_moving = self.moved.is_some_and(|moved| now.saturating_duration_since(moved) < REST);
+        // A frame may take longer than a rest: rest begins when it is drawn.
+        let was_moving = self.moved.is_some_and(|moved| now.saturating_duration_since(moved) < REST + took);
         if is_moving {
             self.moved = Some(now);
         }
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn a_moving_view_keeps_its_rate_on_slow_and_fast_devices() {
         let target = Duration::from_millis(100);
-        for whole_ms in [20, 400, 1500] {
+        for whole_ms in [20, 400, 1500, 2200] {
             let (mut adaptive, mut now) = (Adaptive::new(target), Instant::now());
             let (_, took) = run(&mut adaptive, Duration::from_millis(whole_ms), 60, &mut now);
             assert!(took <= target, "{whole_ms} ms whole takes {took:?} moving");
@@ -116,6 +117,6 @@ mod tests {
         let (quality, took) = run(&mut adaptive, Duration::from_millis(1500), 60, &mut now);
         assert!(quality.resolution < 1.0);
         assert_eq!(adaptive.choose(false, took, now + Duration::from_millis(10)).resolution, quality.resolution);
-        assert_eq!(adaptive.choose(false, took, now + REST), Quality::default());
+        assert_eq!(adaptive.choose(false, took, now + REST + took), Quality::default());
     }
 }

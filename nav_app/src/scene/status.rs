@@ -65,8 +65,14 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>) {
         Node { position_type: PositionType::Absolute, right: px(FRAME + 8.0), bottom: px(RESERVED), ..default() };
     view.spawn((text("", 18.0, palette::CAPTION), place, widgets::chip(), VolumeWords));
     for line in 0..MAX_ALARMS {
-        let mut place = widgets::at(FRAME + 8.0, 100.0 + 34.0 * line as f32);
-        place.padding = UiRect::axes(px(8.0), px(3.0));
+        // On the right: level names stand on the left.
+        let place = Node {
+            position_type: PositionType::Absolute,
+            right: px(FRAME + 8.0),
+            top: px(100.0 + 34.0 * line as f32),
+            padding: UiRect::axes(px(8.0), px(3.0)),
+            ..default()
+        };
         let chip = BackgroundColor(palette::CAUTION);
         view.spawn((text("", 21.0, palette::BACKGROUND), place, chip, Visibility::Hidden, AlarmLine(line)));
     }
