@@ -16,6 +16,7 @@ mod scene;
 #[cfg(not(feature = "scene"))]
 #[path = "no_scene.rs"]
 mod scene;
+mod scene_input;
 
 use std::process::ExitCode;
 

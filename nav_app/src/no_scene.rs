@@ -7,11 +7,10 @@
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use engine::case::Case;
-use engine::register::Verdict;
 use engine::rt::Snapshot;
+
+pub use crate::scene_input::{SceneHeader, SceneInput};
 
 /// What every door says.
 const WITHOUT: &str = "this program was built without its scene; build it with the default features";
@@ -20,31 +19,6 @@ const WITHOUT: &str = "this program was built without its scene; build it with t
 pub trait SnapshotFeed: Send + Sync {
     /// The newest snapshot, or `None` when nothing new came since the last call.
     fn latest(&self) -> Option<Snapshot>;
-}
-
-/// Everything a scene would draw.
-pub struct SceneInput {
-    /// The segmented CT.
-    pub case: Arc<Case>,
-    /// Where the poses come from.
-    pub snapshots: Box<dyn SnapshotFeed>,
-    /// What stays the same for the whole session.
-    pub header: SceneHeader,
-}
-
-/// The lines of the panel that do not follow the instrument.
-#[derive(Debug, Clone, Default)]
-pub struct SceneHeader {
-    /// Verdict over the registration, `None` when there is none.
-    pub verdict: Option<Verdict>,
-    /// RMS residual of the registration, mm.
-    pub rms_mm: Option<f64>,
-    /// Predicted error at the centre of the spine, mm.
-    pub centre_tre_mm: Option<f64>,
-    /// Name of the CT.
-    pub ct_name: String,
-    /// What the poses come from, and what the network ran on.
-    pub device: String,
 }
 
 /// No graphics device is looked for.

@@ -56,7 +56,6 @@ use bevy::render::RenderPlugin;
 use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
 use bevy::window::ExitCondition;
 use engine::case::Case;
-use engine::register::Verdict;
 use geom::{Ct, Point};
 
 pub use adapter::{adapters, display_name};
@@ -68,6 +67,8 @@ pub use volume::clip::{ClipBox, ToolCut};
 pub use volume::count::{RayWork, count as count_ray_work};
 pub use volume::transfer::Preset;
 pub use window::{run_window, run_window_with};
+
+pub use crate::scene_input::{SceneHeader, SceneInput};
 #[cfg(feature = "xr")]
 pub use xr::{XrSettings, run_headset};
 
@@ -76,31 +77,6 @@ use picture::{Feed, Picture};
 use plane::Plane;
 use slice_view::{ScreenId, Screens};
 use units::SceneFrame;
-
-/// Everything the scene draws.
-pub struct SceneInput {
-    /// The segmented CT.
-    pub case: Arc<Case>,
-    /// Where the poses come from.
-    pub snapshots: Box<dyn SnapshotFeed>,
-    /// What stays the same for the whole session.
-    pub header: SceneHeader,
-}
-
-/// The lines of the panel that do not follow the instrument.
-#[derive(Debug, Clone, Default)]
-pub struct SceneHeader {
-    /// Verdict over the registration, `None` when there is none.
-    pub verdict: Option<Verdict>,
-    /// RMS residual of the registration, mm.
-    pub rms_mm: Option<f64>,
-    /// Predicted error at the centre of the spine, mm.
-    pub centre_tre_mm: Option<f64>,
-    /// Name of the CT.
-    pub ct_name: String,
-    /// What the poses come from, and what the network ran on.
-    pub device: String,
-}
 
 /// The parts of the input that never change, and where they lie.
 #[derive(Resource, Clone)]
