@@ -7,6 +7,7 @@ use std::sync::Arc;
 use engine::case::Case;
 use engine::journal::{ReadLimits, Reader, RecordedRegistration, SessionStart, Verification, case_hash, verify};
 use engine::rt::{Guidance, LoopSettings, NavigationLoop};
+use engine::stream::description::hexadecimal;
 use serde_json::json;
 
 use super::navigate::read_case;
@@ -47,10 +48,6 @@ fn run_again(journal: &Path, case: &Case) -> Result<Verification, Failure> {
     verify(journal, ReadLimits::default(), &mut make_loop).bad_input()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn verified_json(found: &Verification) -> serde_json::Value {
     json!({
         "records": found.records,
@@ -58,8 +55,8 @@ fn verified_json(found: &Verification) -> serde_json::Value {
         "packets": found.packets,
         "snapshots": found.snapshots,
         "lost": found.lost,
-        "hash": hex(&found.output),
-        "recorded_hash": hex(&found.recorded_output),
+        "hash": hexadecimal(&found.output),
+        "recorded_hash": hexadecimal(&found.recorded_output),
         "is_exact": found.is_exact(),
         "divergence": found.divergence.as_ref().map(|d| json!({
             "record": d.sequence, "field": d.field, "recorded": d.recorded, "replayed": d.replayed,
@@ -81,7 +78,7 @@ fn verified_text(found: &Verification) -> String {
         found.sessions,
         found.packets,
         found.snapshots,
-        hex(&found.output),
+        hexadecimal(&found.output),
         found.records,
         found.lost,
         found.end
@@ -97,7 +94,7 @@ fn contents(journal: &Path) -> Result<Output, Failure> {
         *kinds.entry(format!("{:?}", record.kind)).or_default() += 1;
         records += 1;
     }
-    let hash = hex(reader.hash().as_ref());
+    let hash = hexadecimal(reader.hash().as_ref());
     let end = reader.end().map_or_else(String::new, |end| format!("{end:?}"));
     let list: Vec<String> = kinds.iter().map(|(kind, count)| format!("  {kind:20} {count}")).collect();
     Ok(Output {

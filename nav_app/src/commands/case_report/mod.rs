@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use engine::io::{self, Limits};
 use engine::measure::projection::View;
+use engine::stream::description::hexadecimal;
 use geom::Point;
 use serde::Deserialize;
 use serde_json::json;
@@ -160,7 +161,7 @@ fn hashes(paths: &[Option<PathBuf>]) -> Result<Vec<(String, String)>, Failure> {
         let mut hash = Sha256::new();
         std::io::copy(&mut std::fs::File::open(path).bad_input()?, &mut hash).bad_input()?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        found.push((name, hash.finalize().iter().map(|b| format!("{b:02x}")).collect()));
+        found.push((name, hexadecimal(&hash.finalize())));
     }
     Ok(found)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::machine::Machine;
-use crate::page::{begin, escaped};
+use crate::page::{begin, escaped, push_row};
 use crate::quantile::{quantile, sorted};
 
 /// One method on one kind of recording.
@@ -288,9 +288,7 @@ pub fn page(results: &Results) -> String {
     HEADINGS.iter().for_each(|h| page.extend(["<th>", h, "</th>"]));
     page.push_str("</tr>\n");
     for row in &results.rows {
-        page.push_str(if row.is_ours { "<tr class=\"us\">" } else { "<tr>" });
-        cells(row).iter().for_each(|c| page.extend(["<td>", &escaped(c), "</td>"]));
-        page.push_str("</tr>\n");
+        push_row(&mut page, &cells(row).map(|cell| escaped(&cell)), row.is_ours);
     }
     page.push_str("</table></div>\n<ul>\n");
     lines(results).iter().for_each(|l| page.extend(["<li>", &escaped(l), "</li>\n"]));
