@@ -21,5 +21,6 @@ pub mod safety;
 pub mod segment;
 pub mod stream;
 pub mod surface;
+pub mod tls;
 pub mod track;
 pub mod volume;

@@ -22,6 +22,7 @@
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
+//! | [`disk_space`] | room on a disk | `engine::dicom_receiver` |
 //! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
 //! | [`processor_affinity`] | threads that share a processor | `engine::rt` |
 //! | [`point_to_plane`] | sums over the points of a registration | `engine::register` |
@@ -34,6 +35,7 @@ pub mod cuda;
 pub mod detect;
 pub mod device;
 mod disjoint_sets;
+pub mod disk_space;
 pub mod distance;
 pub mod error;
 pub mod gaussian;

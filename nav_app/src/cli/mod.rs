@@ -18,6 +18,7 @@ mod measure;
 mod scene;
 mod serve;
 mod stream;
+mod tls;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
@@ -130,7 +131,7 @@ pub enum Command {
     Report(ReportArguments),
     /// Receive CT series from a hospital's network (DICOM C-STORE), and segment them.
     #[command(
-        after_help = "Examples:\n  spinenav serve --out inbox --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:11112 --allow CT_SCANNER --peer 192.168.0.20 --segment\n  spinenav serve --out inbox --series 1 --json\n\nA finished series lies in inbox/series-.../dicom, its labels beside it; what stayed incomplete in inbox/set-aside."
+        after_help = "Examples:\n  spinenav serve --out inbox --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:11112 --allow CT_SCANNER --peer 192.168.0.20 --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:2762 --allow CT_SCANNER --tls-authority ca.pem --tls-certificate theatre.pem --tls-key theatre.key\n  spinenav serve --out inbox --series 1 --json\n\nA finished series lies in inbox/series-.../dicom, its labels beside it; what stayed incomplete in inbox/set-aside."
     )]
     Serve(ServeArguments),
     /// Read an image for another process of ours.
