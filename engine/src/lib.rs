@@ -23,3 +23,4 @@ pub mod stream;
 pub mod surface;
 pub mod track;
 pub mod volume;
+pub mod xray;
