@@ -13,10 +13,9 @@ use geom::nalgebra::{Matrix3, Vector3};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Longest side of a radiograph, pixels.
-pub const MAX_SIDE: usize = 16_384;
-/// Edges of a pixel that are believed, mm.
-const PIXEL_MM: [f64; 2] = [0.01, 10.0];
+use crate::io::picture::{MAX_SIDE, PIXEL_MM};
+use crate::io::read_bounded;
+
 /// Largest place that is believed, mm.
 const FAR_MM: f64 = 1e5;
 /// Largest file that is read, bytes.
@@ -35,14 +34,6 @@ pub enum GeometryError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
-    },
-    /// It is larger than any geometry.
-    #[error("{path} has {bytes} bytes, a geometry has at most {MAX_BYTES}; is it the right file?")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
     },
     /// It is not the JSON expected.
     #[error("{path} is no geometry of a radiograph: {source}")]
@@ -197,13 +188,9 @@ impl Geometry {
     /// [`GeometryError`] naming the file or the number.
     pub fn read(path: &Path) -> Result<Self, GeometryError> {
         let failed = |source| GeometryError::Read { path: path.into(), source };
-        let bytes = std::fs::metadata(path).map_err(failed)?.len();
-        if bytes > MAX_BYTES {
-            return Err(GeometryError::TooLarge { path: path.into(), bytes });
-        }
-        let text = crate::io::read_text(path).map_err(failed)?;
+        let bytes = read_bounded(path, MAX_BYTES).map_err(failed)?;
         let read: Self =
-            serde_json::from_str(&text).map_err(|source| GeometryError::Json { path: path.into(), source })?;
+            serde_json::from_slice(&bytes).map_err(|source| GeometryError::Json { path: path.into(), source })?;
         read.check()?;
         Ok(read)
     }
@@ -233,8 +220,7 @@ impl Geometry {
             return Err(bad(format!("a number is not finite or beyond {FAR_MM} mm")));
         }
         let (across, down) = (Vector3::from(self.column_mm), Vector3::from(self.row_mm));
-        let range = PIXEL_MM[0]..=PIXEL_MM[1];
-        if !range.contains(&across.norm()) || !range.contains(&down.norm()) {
+        if !PIXEL_MM.contains(&across.norm()) || !PIXEL_MM.contains(&down.norm()) {
             let sizes = [across.norm(), down.norm()];
             return Err(bad(format!("pixels of {sizes:?} mm; an edge must be {PIXEL_MM:?} mm")));
         }
