@@ -7,7 +7,7 @@ use crate::export::{Part, colour};
 use crate::surface::Mesh;
 
 /// Corners of the faces, outward, of [`Cuboid::corners`].
-const FACES: [[u32; 4]; 6] = [[0, 1, 2, 3], [7, 6, 5, 4], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]];
+const FACES: [[u32; 4]; 6] = [[3, 2, 1, 0], [4, 5, 6, 7], [1, 5, 4, 0], [2, 6, 5, 1], [3, 7, 6, 2], [0, 4, 7, 3]];
 
 /// The closed surface of a cuboid, LPS mm; corners are shared.
 #[must_use]
