@@ -94,6 +94,31 @@ pub struct RadiographCard {
     pub more: serde_json::Map<String, serde_json::Value>,
 }
 
+impl RadiographCard {
+    /// What the network is for, in words; `None` for an architecture that is not of radiographs.
+    #[must_use]
+    pub fn role(&self) -> Option<&'static str> {
+        match self.architecture.kind.as_str() {
+            "yolov5s" => Some("boxes in radiographs"),
+            "unet_2d" => Some("outlines in radiographs"),
+            _ => None,
+        }
+    }
+
+    /// Trained numbers in the network.
+    ///
+    /// # Errors
+    /// [`NetworksError`] when the card describes no such network.
+    pub fn parameters(&self) -> Result<u64, NetworksError> {
+        let graph = match self.architecture.kind.as_str() {
+            "yolov5s" => settings::<Yolov5s>(self, "yolov5s")?.graph(),
+            _ => settings::<Unet2d>(self, "unet_2d")?.graph(),
+        };
+        let failed = |source| NetworksError::Network { name: "radiograph network", source };
+        Ok(graph.map_err(failed)?.parameters())
+    }
+}
+
 /// Bytes of one model: weights and card.
 pub type ModelBytes<'a> = (&'a [u8], &'a [u8]);
 

@@ -19,7 +19,7 @@ fn ramp() -> Vec<u16> {
     (0..ROWS * COLUMNS).map(|i| (i * 100) as u16).collect()
 }
 
-fn png_bytes(colour: png::ColorType, depth: png::BitDepth, data: &[u8]) -> Vec<u8> {
+pub fn png_bytes(colour: png::ColorType, depth: png::BitDepth, data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, COLUMNS as u32, ROWS as u32);
     encoder.set_color(colour);
@@ -28,12 +28,12 @@ fn png_bytes(colour: png::ColorType, depth: png::BitDepth, data: &[u8]) -> Vec<u
     bytes
 }
 
-fn ramp_png() -> Vec<u8> {
+pub fn ramp_png() -> Vec<u8> {
     let data: Vec<u8> = ramp().iter().flat_map(|v| v.to_be_bytes()).collect();
     png_bytes(png::ColorType::Grayscale, png::BitDepth::Sixteen, &data)
 }
 
-fn ramp_tiff() -> Vec<u8> {
+pub fn ramp_tiff() -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
     encoder.write_image::<colortype::Gray16>(COLUMNS as u32, ROWS as u32, &ramp()).unwrap();
@@ -41,7 +41,7 @@ fn ramp_tiff() -> Vec<u8> {
 }
 
 /// A computed radiograph of the ramp, 12 bit.
-fn radiograph() -> Slice {
+pub fn radiograph() -> Slice {
     let mut file = Slice {
         object: InMemDicomObject::new_empty(),
         syntax: uids::EXPLICIT_VR_LITTLE_ENDIAN,
@@ -111,28 +111,11 @@ fn a_dicom_radiograph_has_bright_bone_and_its_pixel_at_the_patient() {
 }
 
 #[test]
-fn what_is_no_radiograph_is_refused_with_a_reason() {
+fn what_a_dicom_file_says_wrongly_is_refused() {
     let has = |result: Result<Picture, String>, words: &str| {
         let said = result.unwrap_err();
         assert!(said.contains(words), "{said}");
     };
-    has(read("a.png", b""), "empty");
-    has(read("a.png", b"not a picture at all"), "give PNG, TIFF or DICOM");
-    let (png, tiff) = (ramp_png(), ramp_tiff());
-    has(read("cut.png", &png[..png.len() / 2]), "export it again");
-    has(read("cut.tif", &tiff[..tiff.len() / 2]), "uncompressed TIFF");
-    has(
-        read("small.png", &{
-            let mut bytes = Vec::new();
-            png::Encoder::new(&mut bytes, 4, 4).write_header().unwrap().write_image_data(&[0; 16]).unwrap();
-            bytes
-        }),
-        "4x4",
-    );
-    // A header that claims 65535 x 65535 pixels takes no memory for them.
-    let mut huge = png.clone();
-    huge[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
-    assert!(read("huge.png", &huge).is_err());
     has(dicom(&series(&AXIAL)[0]), "give CR, DX");
     let mut colour = radiograph();
     colour.set(tags::SAMPLES_PER_PIXEL, VR::US, 3u16);
@@ -140,18 +123,4 @@ fn what_is_no_radiograph_is_refused_with_a_reason() {
     let mut cut = radiograph();
     cut.set(tags::ROWS, VR::US, 4000u16);
     has(dicom(&cut), "pixels need");
-}
-
-#[test]
-fn a_damaged_byte_is_an_error_or_a_picture_but_never_a_crash() {
-    let folder = Folder::new();
-    let dicom = std::fs::read(radiograph().write(folder.path())).unwrap();
-    for (name, bytes) in [("a.png", ramp_png()), ("a.tif", ramp_tiff()), ("a.dcm", dicom)] {
-        for at in (0..bytes.len()).step_by(7) {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 0xa5;
-            let path = folder.file(name, &damaged);
-            let _either = read_picture(&path, &Limits::default());
-        }
-    }
 }
