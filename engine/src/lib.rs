@@ -24,3 +24,4 @@ pub mod surface;
 pub mod tls;
 pub mod track;
 pub mod volume;
+pub mod xray;

@@ -45,6 +45,12 @@ pub fn model(name: &str) -> Option<ShippedModel> {
     MODELS.into_iter().find(|model| model.name == name)
 }
 
+/// Weights and card of a model.
+type WeightsAndCard = (&'static [u8], &'static [u8]);
+
+/// The detector and the contour network for radiographs, when they ship.
+pub const RADIOGRAPH_MODELS: Option<[WeightsAndCard; 2]> = None;
+
 /// The reference labels of the CT that ships, by way of a file in `folder`.
 pub fn demo_labels(folder: &std::path::Path) -> anyhow::Result<engine::volume::LabelMap> {
     use anyhow::Context;

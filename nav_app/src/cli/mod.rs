@@ -19,6 +19,7 @@ mod scene;
 mod serve;
 mod stream;
 mod tls;
+mod xray;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
@@ -43,6 +44,7 @@ pub use serve::{ReadImageArguments, ServeArguments};
 #[cfg(feature = "stream")]
 pub use stream::WatchedViewer;
 pub use stream::{EngineArguments, ViewArguments};
+pub use xray::XrayArguments;
 
 use engine::segment::Mode;
 
@@ -124,6 +126,12 @@ pub enum Command {
         after_help = "Examples:\n  spinenav measure case --out measures\n  spinenav measure labels.nii.gz --numbering totalsegmentator --landmarks moved.json --json\n\nA correction file (LPS mm; endplates three points or a front and a back one, femoral heads four, C7 one):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"landmarks\": { \"sacral-plate\": [[-12, -140, 300], [-10, -108, 286]], \"C7-centre\": [[2, -90, 720]] } }"
     )]
     Measure(MeasureArguments),
+    /// Two radiographs, from the front and from the side, to a simple 3-D spine
+    /// and its sagittal balance (PI, PT, SS, GLL, TK, SVA).
+    #[command(
+        after_help = "Examples:\n  spinenav xray --frontal front.png --lateral side.png --out spine\n  spinenav xray --frontal front.dcm --lateral side.dcm --corrections moved.json --json\n  spinenav xray --frontal front.tif --lateral side.tif --pixel-mm 0.14\n\nWhere a picture was taken from stands in a .json of its name beside it, with --pixel-mm or in DICOM tags; the\nlatter two mean parallel beams and equal heights, and the result says so. docs/xray.md has both file formats.\n\nCorrections (pixels [column, row]; corners upper left, upper right, lower right, lower left in the picture):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"lateral\": { \"boxes\": { \"L3\": [410, 1210, 520, 1300] }, \"heads\": { \"left\": [380, 1750, 62] },\n      \"corners\": { \"S1\": [[400, 1500], [490, 1560], [450, 1620], [380, 1560]] }, \"remove\": [\"C3\"] } }\n\nResearch use only: trained and tested on radiographs computed from CTs, on no real one."
+    )]
+    Xray(XrayArguments),
     /// Write one page about a case: pictures, alignment, confidence, registration.
     #[command(
         after_help = "Examples:\n  spinenav report case\n  spinenav report case --ct ct.nii.gz --registration registration.json --out case.html"

@@ -23,6 +23,7 @@ mod serve;
 mod untrusted;
 #[cfg(feature = "stream")]
 mod view;
+mod xray;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::ReadImage(options) => untrusted::answer(options),
         Command::Export(options) => export::run(options),
         Command::Measure(options) => measure::run(options),
+        Command::Xray(options) => xray::run(options, arguments.quiet),
         Command::Report(options) => case_report::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),
