@@ -45,10 +45,10 @@ def scaled(values, low, high):
 
 def worn(rng, grey):
     """Exposure, contrast, blur and noise of a grey picture 0..1."""
-    if rng.random() < 0.8:
-        grey = grey ** np.exp(rng.uniform(-0.7, 0.7))
-    if rng.random() < 0.3:
-        grey = np.clip((grey - 0.5) * rng.uniform(0.7, 1.4) + 0.5 + rng.uniform(-0.15, 0.15), 0, 1)
+    if rng.random() < 0.6:
+        grey = grey ** np.exp(rng.uniform(-0.4, 0.5))
+    if rng.random() < 0.25:
+        grey = (grey - 0.5) * rng.uniform(0.75, 1.0) + 0.5 + rng.uniform(-0.1, 0.1)
     if rng.random() < 0.35:
         grey = ndi.gaussian_filter(grey, rng.uniform(0.3, 1.3))
     if rng.random() < 0.6:

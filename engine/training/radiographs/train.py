@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 import schedule
 from radiographs import album, networks
-from radiographs.detector_loss import detector_loss, start_biases
+from radiographs.detector_loss import detector_loss, start_biases, start_stem
 
 EMA_DECAY = 0.998
 SAVE_EVERY_S = 45
@@ -21,12 +21,13 @@ SAVE_EVERY_S = 45
 class Detector:
     """YOLOv5s on parts of the canvas."""
 
-    rate = 1.5e-3
+    rate = 1e-3
 
     def __init__(self, options):
         self.size, self.batch = tuple(options.size), options.batch
         self.network = networks.detector().to(memory_format=torch.channels_last)
         start_biases(self.network)
+        start_stem(self.network)
 
     def step(self, rng, pictures):
         images, targets = [], []
@@ -76,7 +77,7 @@ class Run:
         self.network = self.system.network.train()
         groups = [[p for p in self.network.parameters() if (p.ndim > 1) == decays] for decays in (True, False)]
         self.optimiser = torch.optim.AdamW(
-            [{"params": groups[0], "weight_decay": 5e-3}, {"params": groups[1], "weight_decay": 0.0}], lr=self.system.rate
+            [{"params": groups[0], "weight_decay": 5e-3}, {"params": groups[1], "weight_decay": 0.0}], lr=self.system.rate, betas=(0.9, 0.99)
         )
         self.step, self.first, self.seconds = 0, 0, 0.0
         self.ema = {k: v.clone() for k, v in self.network.state_dict().items()}
@@ -123,7 +124,7 @@ def main():
     parser.add_argument("--from", dest="start", type=Path, help="checkpoint to begin with")
     parser.add_argument("--decay", type=int, default=0, help="let the rate fall over this many steps, then end")
     parser.add_argument("--minutes", type=float, default=1e9, help="end after this time; the checkpoint is kept")
-    parser.add_argument("--size", type=int, nargs=2, default=[256, 128], help="rows, columns of the detector's crops")
+    parser.add_argument("--size", type=int, nargs=2, default=[192, 96], help="rows, columns of the detector's crops")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--freeze-norms", action="store_true", help="keep the batch norms' statistics")

@@ -3,9 +3,6 @@
 use crate::error::GridError;
 use crate::grid::check_setting;
 
-/// Voxels before the detector at which [`XrayCamera::far_source`] stands.
-const FAR_VOXELS: f64 = 262_144.0;
-
 /// How the rays run, in voxel indices.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum XrayBeam {
@@ -73,29 +70,6 @@ impl XrayCamera {
             check_setting(OPERATION, "direction", 0.0, false, "other than 0")?;
         }
         Ok(())
-    }
-
-    /// A source for devices that know cone beams only: the cone's own, or one
-    /// so far before the middle of the detector that its rays are nearly parallel.
-    ///
-    /// A place `a` voxels beside the detector's middle and `b` before its plane
-    /// is then seen `a * b / 262144` voxels aside, and positions are rounded to
-    /// 1/64 voxel: within 0.25 voxels for a and b of 250.
-    pub(crate) fn far_source(&self, size: [usize; 2]) -> [f32; 3] {
-        match self.beam {
-            XrayBeam::Cone { source } => source,
-            XrayBeam::Parallel { direction } => {
-                let direction = direction.map(f64::from);
-                let length = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
-                let [rows, columns] = size.map(|n| (n as f64 - 1.0) / 2.0);
-                std::array::from_fn(|axis| {
-                    let middle = f64::from(self.corner[axis])
-                        + columns * f64::from(self.column[axis])
-                        + rows * f64::from(self.row[axis]);
-                    (middle - FAR_VOXELS * direction[axis] / length) as f32
-                })
-            }
-        }
     }
 
     /// The ray of pixel `[row, column]` through a CT of `dims` `[z, y, x]`.

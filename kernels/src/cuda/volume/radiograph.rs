@@ -5,10 +5,13 @@ use super::buffer::{BLOCK, Buffer, grid_error, launch, narrow, parameters, voxel
 use super::grids::DeviceVolume;
 use crate::cuda::driver::Shape;
 use crate::error::OpError;
-use crate::radiograph::XrayCamera;
+use crate::radiograph::{XrayBeam, XrayCamera};
 
 /// Pixels of a block along both image axes.
 const TILE: usize = 16;
+
+/// Voxels from the source of nearly parallel beams to the detector.
+const FAR_VOXELS: f64 = 262_144.0;
 
 /// [`XrayCamera`] as the kernel reads it: a cone, in voxel indices `(x, y, z)`.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +29,30 @@ impl Camera {
     /// Parallel beams become those of a far source.
     fn new(camera: &XrayCamera, size: [usize; 2]) -> Self {
         let &XrayCamera { corner, column, row, voxel_mm, step_mm, .. } = camera;
-        Self { source: camera.far_source(size), corner, column, row, voxel_mm, step_mm }
+        Self { source: source(camera, size), corner, column, row, voxel_mm, step_mm }
+    }
+}
+
+/// The cone's own source, or one so far before the middle of the detector that
+/// its rays are nearly parallel.
+///
+/// A place `a` voxels beside the detector's middle and `b` before its plane is
+/// then seen `a * b / 262144` voxels aside, and places are rounded to 1/64
+/// voxel: within 0.25 voxels for a and b of 250.
+fn source(camera: &XrayCamera, size: [usize; 2]) -> [f32; 3] {
+    match camera.beam {
+        XrayBeam::Cone { source } => source,
+        XrayBeam::Parallel { direction } => {
+            let direction = direction.map(f64::from);
+            let length = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
+            let [rows, columns] = size.map(|n| (n as f64 - 1.0) / 2.0);
+            std::array::from_fn(|axis| {
+                let middle = f64::from(camera.corner[axis])
+                    + columns * f64::from(camera.column[axis])
+                    + rows * f64::from(camera.row[axis]);
+                (middle - FAR_VOXELS * direction[axis] / length) as f32
+            })
+        }
     }
 }
 
@@ -41,8 +67,8 @@ impl DeviceVolume {
     /// [`crate::radiograph::radiograph`] on the GPU.
     ///
     /// The kernel knows cones only: parallel beams come from a source 262 144
-    /// voxels before the detector, so that a place `a` voxels beside the detector's
-    /// middle and `b` before its plane is seen `a * b / 262144` voxels aside.
+    /// voxels before the detector's middle and are bent by up to 0.25 voxels
+    /// where a CT of 500 voxels ends.
     ///
     /// - `size`: rows and columns of the image.
     ///
