@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from radiographs import chest, picture, pieces, spine
+from radiographs import picture, pieces, scan, spine
 
 CHEST_SHARE = 0.15
 
@@ -34,7 +34,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     library = spine.load(options.pieces, options.sources)
-    real = chest.Chest(options.data) if options.data else None
+    real = scan.Scan(options.data, "chest") if options.data else None
     for n in range(options.first, options.first + options.count):
         path = options.out / f"{n:05d}.pkl"
         if path.exists():
