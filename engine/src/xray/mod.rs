@@ -17,6 +17,7 @@
 //! | `landmarks`, `corrections` | what a view shows, and what a person moved |
 //! | `triangulate`, `cuboid`, `hips` | from two views to space |
 //! | `analysis`, `findings`, `mesh` | all of it in a row, and what comes out |
+//! | `drr` | radiographs of a CT, with their truth |
 
 mod analysis;
 mod chain;
@@ -25,6 +26,7 @@ pub mod corners;
 mod corrections;
 mod cuboid;
 mod detection;
+pub mod drr;
 mod findings;
 mod geometry;
 mod hips;
@@ -43,7 +45,7 @@ pub use corrections::{ViewCorrections, XrayCorrectionError, XrayCorrections};
 pub use cuboid::{Cuboid, Faces, Views};
 pub use detection::{CANVAS, Found, Kind};
 pub use findings::Findings;
-pub use geometry::{Beam, Geometry, GeometryError, Ray, View};
+pub use geometry::{Beam, Geometry, GeometryError, MAX_SIDE, Ray, View};
 pub use landmarks::{Bounds, Corners, Placed, SeenHead, SeenVertebra, ViewLandmarks, level_of, name};
 pub use mesh::{mesh, parts};
 pub use networks::{
