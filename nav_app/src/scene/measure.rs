@@ -134,6 +134,7 @@ fn turn(app: &mut App, quality: Quality) {
     let full = view_size(world.resource::<Screen>().0);
     *world.resource_mut::<Quality>() = quality;
     world.resource_mut::<ViewScale>().0 = full.y / layout::HEIGHT * quality.resolution;
+    world.resource_mut::<Screens>().bypass_change_detection().fit(full.y / layout::HEIGHT);
     let view = world.resource::<View>().0.clone();
     window::fit_view(&view, full, quality.resolution, &mut world.resource_mut::<Assets<Image>>());
     let mut cameras = world.query_filtered::<&mut Orbit, With<MainCamera>>();

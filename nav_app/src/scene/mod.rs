@@ -13,18 +13,16 @@
 
 mod adapter;
 mod camera;
-mod canvas;
-mod coarse;
-mod contours;
 mod enlarge;
 mod eyes;
 mod flow;
+mod hanging;
 mod headless;
 mod keys;
 mod labels;
 mod layout;
 mod measure;
-mod occlusion;
+mod opening;
 mod orbit_control;
 #[cfg(test)]
 mod orientation_test;
@@ -36,12 +34,14 @@ mod plane;
 mod quality;
 #[cfg(test)]
 mod render_test;
+mod settings;
 mod slice_view;
 mod slices;
 mod status;
 mod tool;
 mod units;
 mod vertebrae;
+mod video;
 mod volume;
 mod widgets;
 mod window;
@@ -55,24 +55,27 @@ use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
 use bevy::window::ExitCondition;
+use drawing::contours::Contours;
 use engine::case::Case;
 use geom::{Ct, Point};
 
 pub use adapter::{adapters, display_name};
+pub use hanging::SliceMode;
 pub use headless::{render_headless, render_headless_with};
 pub use measure::{FrameRun, measure_frames};
+pub use opening::{Open, Opened};
 pub use picture::SnapshotFeed;
+pub use settings::SceneSettings;
 pub use volume::VolumeSettings;
 pub use volume::clip::{ClipBox, ToolCut};
 pub use volume::count::{RayWork, count as count_ray_work};
 pub use volume::transfer::Preset;
-pub use window::{run_window, run_window_with};
+pub use window::{SceneStart, run_window, run_window_with};
 
 pub use crate::scene_input::{SceneHeader, SceneInput};
 #[cfg(feature = "xr")]
 pub use xr::{XrSettings, run_headset};
 
-use contours::Contours;
 use picture::{Feed, Picture};
 use plane::Plane;
 use slice_view::{ScreenId, Screens};
@@ -141,6 +144,7 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
         .insert_resource(content)
         .insert_resource(labels::ViewScale(1.0))
         .init_resource::<slices::SliceWindow>()
+        .init_resource::<SliceMode>()
         .add_systems(PreUpdate, picture::take_snapshot)
         .add_systems(Startup, (vertebrae::spawn, tool::spawn))
         .add_systems(
@@ -148,8 +152,8 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
             (
                 (tool::follow, panel::write, status::write).run_if(picture::has_changed),
                 (status::tell_volume, slice_view::tell_window),
-                (slice_view::redraw, slice_view::place_names).chain(),
-                (camera::follow_orbit, labels::place, labels::name_edges).chain(),
+                (slice_view::redraw, slice_view::place_names, slice_view::tell_hanging).chain(),
+                (camera::follow_orbit, labels::place.run_if(labels::have_moved), labels::name_edges).chain(),
             ),
         );
 }

@@ -111,7 +111,8 @@ pub fn write(
     for mut background in &mut frames {
         background.set_if_neq(BackgroundColor(color(picture.condition)));
     }
-    let steps = flow::progress(picture.session, !content.case.vertebrae.is_empty());
+    let has_bone = !content.case.vertebrae.is_empty();
+    let steps = flow::progress(picture.session, has_bone, content.header.is_demonstration);
     for (chip, mut background) in &mut chips {
         let color = match steps.get(chip.0) {
             Some(Progress::Done) => palette::DONE,

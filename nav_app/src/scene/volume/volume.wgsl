@@ -20,6 +20,8 @@ struct March {
     // x: step, m; y: m left free before surfaces; z: lowest HU of the table;
     // w: 1 / its range.
     ray: vec4<f32>,
+    // x: 1 where slopes are taken from half the samples.
+    haste: vec4<f32>,
 }
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> march: March;
@@ -121,11 +123,14 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
         let tissue = textureSampleLevel(colors, colors_sampler, vec2(place, 0.5), 0.0);
         if tissue.a > 0.002 {
             let opacity = 1.0 - pow(1.0 - tissue.a, step_mm);
-            let slope = vec3(
-                hu(at + vec3(one.x, 0.0, 0.0)) - hu(at - vec3(one.x, 0.0, 0.0)),
-                hu(at + vec3(0.0, one.y, 0.0)) - hu(at - vec3(0.0, one.y, 0.0)),
-                hu(at + vec3(0.0, 0.0, one.z)) - hu(at - vec3(0.0, 0.0, one.z)),
-            ) * march.voxels.xyz;
+            let ahead =
+                vec3(hu(at + vec3(one.x, 0.0, 0.0)), hu(at + vec3(0.0, one.y, 0.0)), hu(at + vec3(0.0, 0.0, one.z)));
+            var behind = vec3(value);
+            if march.haste.x < 0.5 {
+                behind =
+                    vec3(hu(at - vec3(one.x, 0.0, 0.0)), hu(at - vec3(0.0, one.y, 0.0)), hu(at - vec3(0.0, 0.0, one.z)));
+            }
+            let slope = (ahead - behind) * march.voxels.xyz;
             // Out of the dense side; a gradient turns by the transposed inverse.
             let normal = -(transpose(march.texture_from_world) * vec4(slope, 0.0)).xyz;
             let steepness = length(normal);
