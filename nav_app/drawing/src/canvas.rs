@@ -57,7 +57,9 @@ impl Canvas {
             for x in span(a[0], b[0], self.width) {
                 let (px, py) = (x as f32 - a[0], y as f32 - a[1]);
                 let t = if length_squared > 0.0 { ((px * dx + py * dy) / length_squared).clamp(0.0, 1.0) } else { 0.0 };
-                let distance = (px - t * dx).hypot(py - t * dy);
+                let (off_x, off_y) = (px - t * dx, py - t * dy);
+                // `hypot` guards against overflow, and costs a call for each pixel.
+                let distance = (off_x * off_x + off_y * off_y).sqrt();
                 let cover = (0.5 * pen.width + 0.5 - distance).clamp(0.0, 1.0);
                 if cover > 0.0 {
                     self.blend(x, y, pen.rgb, cover * pen.alpha);

@@ -84,6 +84,9 @@ pub fn measure_frames(
     app.insert_resource(UiScale(size.y as f32 / layout::HEIGHT));
     app.add_systems(PostStartup, spawn);
     headless::finish(&mut app);
+    if device.is_software {
+        super::run_on_one_thread(&mut app);
+    }
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         app.update();

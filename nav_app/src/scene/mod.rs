@@ -51,9 +51,10 @@ mod xr;
 use std::sync::Arc;
 
 use bevy::app::PluginGroupBuilder;
+use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
-use bevy::render::RenderPlugin;
 use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
+use bevy::render::{RenderApp, RenderPlugin};
 use bevy::window::ExitCondition;
 use drawing::contours::Contours;
 use engine::case::Case;
@@ -126,6 +127,21 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
             synchronous_pipeline_compilation: true,
             ..default()
         })
+}
+
+/// Runs all systems one after the other. Ours are short: where the device draws
+/// by processor, handing them from thread to thread costs more than it saves.
+fn run_on_one_thread(app: &mut App) {
+    let one_by_one = |app: &mut SubApp| {
+        let mut schedules = app.world_mut().resource_mut::<Schedules>();
+        for (_, schedule) in schedules.iter_mut() {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        }
+    };
+    one_by_one(app.main_mut());
+    if let Some(render) = app.get_sub_app_mut(RenderApp) {
+        one_by_one(render);
+    }
 }
 
 /// Adds what window and pictures have in common; `feed` is already primed.

@@ -20,6 +20,8 @@ const CENTRE_HU: (f32, f32) = (-1000.0, 3000.0);
 const DIMMED: f32 = 0.55;
 /// Radius around the tip that the crosshair leaves free, mm.
 const GAP_MM: f32 = 4.0;
+/// Between the tip and the middle of a name, pixels: names are 30 wide, 22 high.
+const NAME_CLEARANCE: (f32, f32) = (34.0, 20.0);
 
 /// Which HU are black, which white.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -146,10 +148,11 @@ pub fn draw(case: &Case, contours: &Contours, view: SliceView, look: &Look) -> S
     let [width, height] = view.size.map(|n| n as usize);
     let mut canvas = Canvas::from_hu(width, height, &hu, black_hu, 255.0 * gain / window.width_hu, 255.0 * gain);
     let names = outlines(&mut canvas, case, contours, &placed, gain);
+    let names = names.into_iter().map(|(level, at)| (level, beside_tip(at, &placed, focus)));
+    let names = names.map(|(level, at)| (level, at.map(|c| c / density))).collect();
     if let Focus::Tip { ct_from_tip, rgb } = focus {
         instrument(&mut canvas, &placed, ct_from_tip, *rgb);
     }
-    let names = names.into_iter().map(|(level, at)| (level, at.map(|c| c / density))).collect();
     SlicePicture { rgba: canvas.into_rgba(), size: view.size, hanging, names }
 }
 
@@ -173,6 +176,16 @@ fn outlines(
     let is_seen = |length: f32| f64::from(length) * placed.view.mm_per_pixel > 25.0;
     let named = middles.into_iter().zip(&case.vertebrae).filter(|((_, length), _)| is_seen(*length));
     named.map(|((middle, _), vertebra)| (vertebra.level, middle)).collect()
+}
+
+/// Moves a name off the tip, which it would hide.
+fn beside_tip([x, y]: [f32; 2], placed: &PlacedView, focus: &Focus) -> [f32; 2] {
+    let (Some(_), [tip_x, tip_y]) = (focus.pose(), placed.pixel(focus.position())) else { return [x, y] };
+    let (across, up) = NAME_CLEARANCE;
+    if (x - tip_x).abs() > across || (y - tip_y).abs() > up {
+        return [x, y];
+    }
+    [tip_x - across, if y > tip_y { tip_y + up } else { tip_y - up }]
 }
 
 /// The instrument projected onto the slice, and the crosshair at its tip.

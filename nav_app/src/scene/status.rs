@@ -59,7 +59,10 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>) {
                 chip.spawn(text(format!("{} {name}", number + 1), 17.0, palette::TEXT));
             });
         }
-        strip.spawn((text("", 20.0, palette::CAUTION), StepWords));
+        // Two lines where one is too short for the words.
+        let rest = Node { flex_grow: 1.0, flex_basis: px(0.0), min_width: px(0.0), ..default() };
+        let words = strip.spawn((text("", 17.0, palette::CAUTION), rest, StepWords)).id();
+        strip.commands().entity(words).insert(TextLayout::new(Justify::Left, LineBreak::WordBoundary));
     });
     let place =
         Node { position_type: PositionType::Absolute, right: px(FRAME + 8.0), bottom: px(RESERVED), ..default() };

@@ -159,6 +159,9 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
         )
         .add_systems(Update, (opening::follow, video::record, tell_video))
         .add_systems(Update, (draw_when_needed, fit).chain().after(camera::follow_orbit).before(labels::place));
+    if device.is_software {
+        super::run_on_one_thread(&mut app);
+    }
     app.run();
     let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(opened)

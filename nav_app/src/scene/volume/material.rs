@@ -31,7 +31,7 @@ pub struct March {
     pub plane: Vec4,
     /// Step, m; m left free before surfaces; lowest HU of the table; 1 / its range.
     pub ray: Vec4,
-    /// x: 1 while the view moves, which takes slopes from half the samples.
+    /// x: 1 while the view moves, when rays do less.
     pub haste: Vec4,
 }
 
