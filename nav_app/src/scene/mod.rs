@@ -63,7 +63,7 @@ use geom::{Ct, Point};
 pub use adapter::{adapters, display_name};
 pub use hanging::SliceMode;
 pub use headless::{render_headless, render_headless_with};
-pub use measure::{FrameRun, measure_frames};
+pub use measure::{FrameRun, MemorySample, measure_frames, measure_memory};
 pub use opening::{Open, Opened};
 pub use picture::SnapshotFeed;
 pub use settings::SceneSettings;
