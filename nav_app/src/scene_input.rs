@@ -21,6 +21,9 @@ pub struct SceneInput {
 /// The lines of the panel that do not follow the instrument.
 #[derive(Debug, Clone, Default)]
 pub struct SceneHeader {
+    /// True when no tracker stands behind the instrument: it is shown to try
+    /// the scene, and no step of a session counts as done.
+    pub is_demonstration: bool,
     /// Verdict over the registration, `None` when there is none.
     pub verdict: Option<Verdict>,
     /// RMS residual of the registration, mm.

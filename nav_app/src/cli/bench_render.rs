@@ -22,6 +22,10 @@ pub struct BenchRenderArguments {
     /// Longest time of a moving frame that resolution is chosen for, ms.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub target_ms: u64,
+    /// Use the scene for so many seconds instead, as a hand would, and tell its
+    /// memory over time; the largest volume and most surfaces of those named.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub memory: Option<u64>,
     /// Save each one's last frame into this folder.
     #[arg(long, value_name = "FOLDER")]
     pub pictures: Option<PathBuf>,

@@ -41,7 +41,7 @@ pub use export::{ExportArguments, ExportFormat};
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
 #[cfg(feature = "scene")]
-pub use scene::{CutChoice, SceneArguments, ToolStateChoice};
+pub use scene::{CutChoice, SceneArguments, SlicesChoice, ToolStateChoice};
 pub use serve::{ReadImageArguments, ServeArguments};
 #[cfg(feature = "stream")]
 pub use stream::WatchedViewer;

@@ -60,6 +60,7 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         centre_tre_mm: Some(predicted_tre_mm(&registration, &scenario.targets)),
         ct_name: "LIDC-IDRI-0001".into(),
         device: format!("simulated tracker, {}", device.description()),
+        ..SceneHeader::default()
     };
     let shown = show(options, &case, header, live, &mut stages)?;
     stages.stage("report");

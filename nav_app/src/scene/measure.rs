@@ -12,11 +12,15 @@ use bevy::render::render_resource::TextureFormat;
 use bevy::ui::UiScale;
 
 use super::camera::{self, MainCamera, Orbit};
+use super::hanging::SliceMode;
 use super::headless::{self, RenderError, Shots};
+use super::keys::{self, Action, Chosen};
 use super::labels::ViewScale;
 use super::picture::{Feed, Picture};
 use super::quality::{Adaptive, Quality};
+use super::settings::SceneSettings;
 use super::slice_view::Screens;
+use super::slices::SliceWindow;
 use super::vertebrae::IsCoarse;
 use super::volume::{Volume, VolumeSettings};
 use super::{ColumnScreens, Content, SceneInput, adapter, eyes, layout, palette, window};
@@ -72,29 +76,9 @@ pub fn measure_frames(
     run: FrameRun,
     picture: Option<&Path>,
 ) -> Result<FrameTimes, RenderError> {
-    let Some(device) = adapter::adapters().into_iter().next() else { return Err(RenderError::NoVulkan) };
-    let SceneInput { case, snapshots, header } = input;
-    let mut app = headless::bare_with(Content::new(case, header), Feed::live(snapshots));
-    let size = UVec2::from_array(run.size).max(UVec2::splat(64));
-    app.insert_resource(volume).insert_resource(Screen(size));
-    if device.is_software {
-        // As in the window.
-        app.insert_resource(IsCoarse);
-    }
-    app.insert_resource(UiScale(size.y as f32 / layout::HEIGHT));
-    app.add_systems(PostStartup, spawn);
-    headless::finish(&mut app);
-    let started = Instant::now();
-    while started.elapsed() < PATIENCE {
-        app.update();
-        let world = app.world();
-        let is_there = world.resource::<Volume>().is_ready(world.resource::<VolumeSettings>());
-        if is_there && world.resource::<Screens>().are_drawn() {
-            break;
-        }
-    }
+    let (mut app, device) = prepare(input, volume, run.size)?;
     let mut adaptive = run.target.map(Adaptive::new);
-    let mut times = FrameTimes { device: device.to_string(), resolution: 1.0, ..FrameTimes::default() };
+    let mut times = FrameTimes { device, resolution: 1.0, ..FrameTimes::default() };
     let mut took = Duration::ZERO;
     let mut worked_before = None;
     for frame in 0..WARM_UP + run.frames {
@@ -119,6 +103,114 @@ pub fn measure_frames(
     Ok(times)
 }
 
+/// A desktop that is drawn off screen, with everything there, and its device.
+fn prepare(input: SceneInput, volume: VolumeSettings, size: [u32; 2]) -> Result<(App, String), RenderError> {
+    let Some(device) = adapter::adapters().into_iter().next() else { return Err(RenderError::NoVulkan) };
+    let SceneInput { case, snapshots, header } = input;
+    let mut app = headless::bare_with(Content::new(case, header), Feed::live(snapshots));
+    let size = UVec2::from_array(size).max(UVec2::splat(64));
+    app.insert_resource(volume).insert_resource(Screen(size));
+    if device.is_software {
+        // As in the window.
+        app.insert_resource(IsCoarse);
+    }
+    app.insert_resource(UiScale(size.y as f32 / layout::HEIGHT));
+    app.add_systems(PostStartup, spawn);
+    headless::finish(&mut app);
+    if device.is_software {
+        super::run_on_one_thread(&mut app);
+    }
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        app.update();
+        let world = app.world();
+        let is_there = world.resource::<Volume>().is_ready(world.resource::<VolumeSettings>());
+        if is_there && world.resource::<Screens>().are_drawn() {
+            break;
+        }
+    }
+    Ok((app, device.to_string()))
+}
+
+/// Memory of this process after a while of use.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct MemorySample {
+    /// Since the scene was there, s.
+    pub seconds: f64,
+    /// Frames drawn since then.
+    pub frames: u32,
+    /// Resident memory, MB.
+    pub resident_mb: f64,
+}
+
+/// Uses the scene for `length` as a hand would: turns the view, and every two
+/// seconds presses the next key that changes what is drawn. Returns the memory
+/// every ten seconds; nothing where the system does not tell it.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn measure_memory(
+    input: SceneInput,
+    volume: VolumeSettings,
+    size: [u32; 2],
+    length: Duration,
+) -> Result<Vec<MemorySample>, RenderError> {
+    const KEYS: [Action; 7] = [
+        Action::Slices,
+        Action::Cut,
+        Action::Preset,
+        Action::Window,
+        Action::Surfaces,
+        Action::ClipBox,
+        Action::Volume,
+    ];
+    let (mut app, _) = prepare(input, volume, size)?;
+    let mut adaptive = Adaptive::new(Duration::from_millis(100));
+    let (begun, mut took, mut pressed, mut frames) = (Instant::now(), Duration::ZERO, 0, 0);
+    let mut samples: Vec<MemorySample> = Vec::new();
+    while begun.elapsed() < length {
+        // Half of the time the view rests and is drawn whole.
+        let is_moving = begun.elapsed().as_secs().is_multiple_of(2);
+        let quality = adaptive.choose(is_moving, took, Instant::now());
+        if begun.elapsed().as_secs() / 2 > pressed {
+            press(app.world_mut(), KEYS.iter().cycle().nth(pressed as usize % KEYS.len()).copied());
+            pressed += 1;
+        }
+        let frame = Instant::now();
+        turn(&mut app, quality);
+        app.update();
+        (took, frames) = (frame.elapsed(), frames + 1);
+        let seconds = begun.elapsed().as_secs_f64();
+        if samples.last().is_none_or(|last| seconds - last.seconds >= 10.0) {
+            samples.extend(resident_mb().map(|resident_mb| MemorySample { seconds, frames, resident_mb }));
+        }
+    }
+    Ok(samples)
+}
+
+fn press(world: &mut World, key: Option<Action>) {
+    let mut chosen = SceneSettings {
+        window: *world.resource::<SliceWindow>(),
+        slices: *world.resource::<SliceMode>(),
+        volume: world.resource::<VolumeSettings>().clone(),
+    };
+    let SceneSettings { window, slices, volume } = &mut chosen;
+    if let Some(key) = key {
+        keys::apply(key, Chosen { volume, window, slices }, None);
+    }
+    let SceneSettings { window, slices, volume } = chosen;
+    world.insert_resource(window);
+    world.insert_resource(slices);
+    world.insert_resource(volume);
+}
+
+/// Resident memory of this process, MB.
+fn resident_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kilobytes.split_whitespace().next()?.parse::<f64>().ok().map(|kb| kb / 1000.0)
+}
+
 /// Processor time of this process so far. Linux counts in hundredths of a second.
 fn processor_ms() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -134,6 +226,7 @@ fn turn(app: &mut App, quality: Quality) {
     let full = view_size(world.resource::<Screen>().0);
     *world.resource_mut::<Quality>() = quality;
     world.resource_mut::<ViewScale>().0 = full.y / layout::HEIGHT * quality.resolution;
+    world.resource_mut::<Screens>().bypass_change_detection().fit(full.y / layout::HEIGHT);
     let view = world.resource::<View>().0.clone();
     window::fit_view(&view, full, quality.resolution, &mut world.resource_mut::<Assets<Image>>());
     let mut cameras = world.query_filtered::<&mut Orbit, With<MainCamera>>();

@@ -44,6 +44,9 @@ struct Measured {
 pub fn run(options: &BenchRenderArguments, quiet: bool) -> Result<Output, Failure> {
     let machine = Machine::this(0);
     let shipped = shipped_case()?;
+    if let Some(seconds) = options.memory {
+        return memory(options, &shipped, Duration::from_secs(seconds));
+    }
     let (mut results, mut works, mut device) = (Vec::new(), Vec::new(), String::new());
     for voxels in &options.volumes {
         for surfaces in &options.surfaces {
@@ -73,6 +76,25 @@ pub fn run(options: &BenchRenderArguments, quiet: bool) -> Result<Output, Failur
     Ok(Output { json, text, is_refused: false })
 }
 
+/// Memory over a time of scripted use.
+fn memory(options: &BenchRenderArguments, shipped: &engine::case::Case, length: Duration) -> Result<Output, Failure> {
+    let voxels = options.volumes.iter().max().copied().unwrap_or_default();
+    let surfaces = options.surfaces.iter().max().copied().unwrap_or(1);
+    let case = Arc::new(cases::stacked(shipped, voxels, usize::from(surfaces)).internal()?);
+    let snapshots = Box::new(Demonstration::moving(&case, ToolState::Live));
+    let input = SceneInput { case, snapshots, header: demonstrated() };
+    let volume = VolumeSettings { is_shown: voxels[0] > 0, ..VolumeSettings::default() };
+    let samples = scene::measure_memory(input, volume, options.screen, length).internal()?;
+    let line = |s: &scene::MemorySample| format!("{:8.0} s{:9} frames{:10.1} MB", s.seconds, s.frames, s.resident_mb);
+    let text = samples.iter().map(line).collect::<Vec<_>>().join("\n");
+    let json = json!({ "commit": commit(), "volume_voxels": voxels, "surfaces": surfaces, "memory": samples });
+    Ok(Output { json, text, is_refused: false })
+}
+
+fn demonstrated() -> SceneHeader {
+    SceneHeader { is_demonstration: true, ..SceneHeader::default() }
+}
+
 fn measure(
     options: &BenchRenderArguments,
     case: &Arc<engine::case::Case>,
@@ -85,7 +107,7 @@ fn measure(
     let kind = if is_moving { "moving" } else { "still" };
     let name = format!("{x}x{y}x{z} voxels, {surfaces} surfaces, {kind}");
     let snapshots = Box::new(Demonstration::moving(case, ToolState::Live));
-    let input = SceneInput { case: case.clone(), snapshots, header: SceneHeader::default() };
+    let input = SceneInput { case: case.clone(), snapshots, header: demonstrated() };
     let volume = VolumeSettings { is_shown: x > 0, ..VolumeSettings::default() };
     let target = is_moving.then_some(Duration::from_millis(options.target_ms));
     let run = FrameRun { size: options.screen, frames: options.frames, target };
