@@ -45,7 +45,7 @@ pub use corrections::{ViewCorrections, XrayCorrectionError, XrayCorrections};
 pub use cuboid::{Cuboid, Faces, Views};
 pub use detection::{CANVAS, Found, Kind};
 pub use findings::Findings;
-pub use geometry::{Beam, Geometry, GeometryError, MAX_SIDE, Ray, View};
+pub use geometry::{Beam, Geometry, GeometryError, Ray, View};
 pub use landmarks::{Bounds, Corners, Placed, SeenHead, SeenVertebra, ViewLandmarks, level_of, name};
 pub use mesh::{mesh, parts};
 pub use networks::{
