@@ -12,6 +12,7 @@ mod live;
 mod measure;
 mod models;
 mod navigate;
+mod plan;
 mod record;
 mod register;
 mod rehearse;
@@ -63,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::ReadImage(options) => untrusted::answer(options),
         Command::Export(options) => export::run(options),
         Command::Measure(options) => measure::run(options),
+        Command::Plan(options) => plan::run(&options.what),
         Command::Report(options) => case_report::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),

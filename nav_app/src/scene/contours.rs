@@ -7,6 +7,8 @@
 use engine::case::Vertebra;
 use engine::surface::Mesh;
 
+use crate::scene_input::PlannedScrew;
+
 /// Thickness of a slab, mm.
 const SLAB_MM: f32 = 2.0;
 /// Slabs along an axis; bounds what a broken mesh can ask for.
@@ -29,6 +31,8 @@ type Slab = Vec<(usize, [u32; 3])>;
 pub struct Contours {
     low: [f32; 3],
     slabs: [Vec<Slab>; 3],
+    /// Planned screws, outlined as well.
+    pub screws: Vec<PlannedScrew>,
 }
 
 impl Contours {
@@ -57,7 +61,13 @@ impl Contours {
                 }
             }
         }
-        Self { low, slabs }
+        Self { low, slabs, screws: Vec::new() }
+    }
+
+    /// Has these screws outlined.
+    #[must_use]
+    pub fn with_screws(self, screws: &[PlannedScrew]) -> Self {
+        Self { screws: screws.to_vec(), ..self }
     }
 
     /// The outlines where LPS axis `axis` equals `at_mm`.

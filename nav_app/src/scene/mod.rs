@@ -36,10 +36,13 @@ mod plane;
 mod quality;
 #[cfg(test)]
 mod render_test;
+mod residuals;
+mod screws;
 mod slice_view;
 mod slices;
 mod status;
 mod tool;
+mod tool_shape;
 mod units;
 mod vertebrae;
 mod volume;
@@ -129,8 +132,10 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
 fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     paint::plugin(app);
     volume::plugin(app);
+    screws::plugin(app);
+    residuals::plugin(app);
     app.init_resource::<quality::Quality>();
-    let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
+    let mut screens = Screens::new(Contours::new(&content.case.vertebrae).with_screws(&content.header.plan));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();
     let slices = Plane::ALL.map(|plane| (plane, screens.add(layout::column_view(plane), &mut images)));
     app.insert_resource(ClearColor(palette::BACKGROUND))

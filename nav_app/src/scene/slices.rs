@@ -8,7 +8,7 @@ use geom::{Ct, Point, Tip, Transform};
 use super::canvas::{Canvas, Pen};
 use super::contours::Contours;
 use super::plane::{PlacedView, SliceView};
-use super::{palette, tool};
+use super::{palette, screws, tool};
 
 /// Widest and narrowest window, HU.
 const WIDTH_HU: (f32, f32) = (20.0, 4000.0);
@@ -115,6 +115,7 @@ pub fn draw(case: &Case, contours: &Contours, view: SliceView, focus: &Focus, wi
     let grey = hu.iter().map(|hu| ((hu - lowest) * scale).min(255.0 * gain) as u8);
     let mut canvas = Canvas::from_grey(view.size[0] as usize, view.size[1] as usize, grey);
     let names = outlines(&mut canvas, case, contours, &placed, gain);
+    screws::outline(&mut canvas, &contours.screws, &placed);
     if let Focus::Tip { ct_from_tip, rgb } = focus {
         instrument(&mut canvas, &placed, ct_from_tip, *rgb);
     }
