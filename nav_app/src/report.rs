@@ -87,6 +87,8 @@ pub struct Stages {
     started: Instant,
     bar: ProgressBar,
     prints_lines: bool,
+    /// Tenths of the current stage that were told.
+    tenths: u32,
 }
 
 impl Stages {
@@ -97,7 +99,14 @@ impl Stages {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:14} [{bar:40}] {percent:>3} %  {elapsed}") {
             bar.set_style(style);
         }
-        Self { done: Vec::new(), current: None, started: Instant::now(), bar, prints_lines: !on_terminal && !quiet }
+        Self {
+            done: Vec::new(),
+            current: None,
+            started: Instant::now(),
+            bar,
+            prints_lines: !on_terminal && !quiet,
+            tenths: 0,
+        }
     }
 
     /// Ends the current stage.
@@ -123,6 +132,7 @@ impl Progress for Stages {
     fn stage(&mut self, name: &'static str) {
         self.finish_stage();
         self.current = Some((name, Instant::now()));
+        self.tenths = 0;
         self.bar.reset();
         self.bar.set_message(name);
         self.bar.enable_steady_tick(Duration::from_millis(100));
@@ -130,6 +140,12 @@ impl Progress for Stages {
 
     fn fraction(&mut self, done: f64) {
         self.bar.set_position((done.clamp(0.0, 1.0) * 1000.0) as u64);
+        let tenths = (done.clamp(0.0, 1.0) * 10.0) as u32;
+        // For whoever watches over this process: a window that a CT was dropped on.
+        if let Some((name, _)) = self.current.filter(|_| self.prints_lines && tenths > self.tenths) {
+            self.tenths = tenths;
+            eprintln!("{name:14} {:7} %", tenths * 10);
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct SceneInput {
 /// The lines of the panel that do not follow the instrument.
 #[derive(Debug, Clone, Default)]
 pub struct SceneHeader {
+    /// True when no tracker stands behind the instrument: it is shown to try
+    /// the scene, and no step of a session counts as done.
+    pub is_demonstration: bool,
     /// Verdict over the registration, `None` when there is none.
     pub verdict: Option<Verdict>,
     /// RMS residual of the registration, mm.
@@ -38,7 +41,7 @@ pub struct SceneHeader {
     /// What the poses come from, and what the network ran on.
     pub device: String,
     /// Planned screws and how they lie.
-    pub plan: Vec<PlannedScrew>,
+    pub plan: Arc<[PlannedScrew]>,
     /// What was touched, to be shown on the bone as the fit's residuals.
     pub touched: Option<Arc<Touched>>,
     /// Where more points would help, best first.

@@ -1,12 +1,12 @@
 //! Dependencies point one way: geom <- kernels <- engine <- calib <- nav_app;
-//! headset stands beside engine.
+//! headset stands beside engine, drawing beside calib.
 
 use std::process::Command;
 
 use serde_json::Value;
 
 /// From the lowest to the highest; a crate may use only those before it.
-const ORDER: [&str; 6] = ["geom", "kernels", "headset", "engine", "calib", "nav_app"];
+const ORDER: [&str; 7] = ["geom", "kernels", "headset", "engine", "calib", "drawing", "nav_app"];
 
 pub fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))

@@ -39,7 +39,7 @@ pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArgum
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
 pub use plan::{Plan, PlanArguments, PlanCase, PlanCheckArguments, PlanImportArguments, PlanSuggestArguments};
 #[cfg(feature = "scene")]
-pub use scene::{CutChoice, SceneArguments, ToolStateChoice};
+pub use scene::{CutChoice, SceneArguments, SlicesChoice, ToolStateChoice};
 pub use serve::{ReadImageArguments, ServeArguments};
 #[cfg(feature = "stream")]
 pub use stream::WatchedViewer;

@@ -30,6 +30,15 @@ pub enum CutChoice {
     Along,
 }
 
+/// Which planes the slices are cut in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SlicesChoice {
+    /// Axial, sagittal, coronal.
+    Patient,
+    /// Probe's eye, and two that hold the tool's shaft.
+    Tool,
+}
+
 /// Options of `scene`.
 #[derive(Debug, Args)]
 pub struct SceneArguments {
@@ -66,8 +75,18 @@ pub struct SceneArguments {
     #[arg(long, value_name = "BOX", allow_hyphen_values = true)]
     pub clip_box: Option<String>,
     /// Cut the volume open at the tip.
-    #[arg(long, value_enum, default_value = "none")]
-    pub cut: CutChoice,
+    #[arg(long, value_enum)]
+    pub cut: Option<CutChoice>,
+    /// Which planes the slices are cut in.
+    #[arg(long, value_enum)]
+    pub slices: Option<SlicesChoice>,
+    /// What was chosen last: read at the start, and kept up to date by the window.
+    /// A window without it uses the user's own file, pictures use none.
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Record what the window shows into this folder: numbered PNG files.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["headless", "xr"])]
+    pub video: Option<PathBuf>,
     /// State to show the instrument in.
     #[arg(long, value_enum, default_value = "live")]
     pub state: ToolStateChoice,

@@ -20,8 +20,10 @@ use bevy::winit::WinitPlugin;
 
 use super::camera::{self, MainCamera};
 use super::eyes::{self, Eye, EyeImages};
+use super::hanging::SliceMode;
 use super::picture::Feed;
 use super::plane::{Plane, SliceView};
+use super::settings::SceneSettings;
 use super::slice_view::{self, Screens};
 use super::volume::{Volume, VolumeSettings};
 use super::widgets::Area;
@@ -127,24 +129,25 @@ pub fn render_headless(
     dir: &Path,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>, RenderError> {
-    render_headless_with(input, VolumeSettings::default(), dir, progress)
+    render_headless_with(input, SceneSettings::default(), dir, progress)
 }
 
-/// As [`render_headless`], with the CT itself in the 3-D view and the eyes.
+/// As [`render_headless`], with the CT itself in the 3-D view and the eyes, and
+/// slices of the kind asked for; pictures of slices are named after what they show.
 ///
 /// # Errors
 /// As there.
 pub fn render_headless_with(
     input: SceneInput,
-    volume: VolumeSettings,
+    settings: SceneSettings,
     dir: &Path,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>, RenderError> {
     let Some(device) = adapter::adapters().into_iter().next() else { return Err(RenderError::NoVulkan) };
     std::fs::create_dir_all(dir).map_err(|source| RenderError::Folder { path: dir.to_owned(), source })?;
     progress(&format!("preparing the scene on {device}"));
-    let mut app = assemble(input);
-    app.insert_resource(volume);
+    let mut app = assemble(input, settings.slices);
+    app.insert_resource(settings.volume).insert_resource(settings.window);
     progress("compiling shaders");
     settle(&mut app);
     progress("drawing");
@@ -169,8 +172,9 @@ pub fn take_pictures(app: &mut App, dir: &Path) -> Result<Vec<PathBuf>, RenderEr
 }
 
 /// The app with all its views, ready to draw.
-fn assemble(input: SceneInput) -> App {
+fn assemble(input: SceneInput, slices: SliceMode) -> App {
     let mut app = bare(input);
+    app.insert_resource(slices);
     app.add_systems(PostStartup, (spawn_desktop, spawn_slices, eyes::spawn, ask_for_eyes).chain());
     finish(&mut app);
     app.add_systems(PostStartup, pause.after(ask_for_eyes));
@@ -235,6 +239,8 @@ fn spawn_desktop(
 
 fn spawn_slices(
     mut commands: Commands<'_, '_>,
+    picture: Res<'_, super::Picture>,
+    mode: Res<'_, SliceMode>,
     mut screens: ResMut<'_, Screens>,
     mut images: ResMut<'_, Assets<Image>>,
     mut shots: ResMut<'_, Shots>,
@@ -248,7 +254,8 @@ fn spawn_slices(
         commands
             .spawn((whole, UiTargetCamera(camera)))
             .with_children(|root| slice_view::spawn(root, &screens, id, area, 1.0));
-        shots.ask(plane.name(), image);
+        let name = mode.hang(plane, picture.ct_from_tip.as_ref()).name;
+        shots.ask(&name.replace([' ', '\''], "_"), image);
     }
 }
 
@@ -323,13 +330,18 @@ fn write(shot: &Shot, dir: &Path) -> Result<PathBuf, RenderError> {
 
 /// Writes an RGBA image without its alpha.
 pub fn write_png(image: &Image, path: &Path) -> Result<(), png::EncodingError> {
-    let file = io::BufWriter::new(std::fs::File::create(path)?);
-    let mut encoder = png::Encoder::new(file, image.width(), image.height());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
     let texels = image.data.as_deref().unwrap_or_default();
     let rgb: Vec<u8> = texels.chunks_exact(4).flat_map(|texel| texel.iter().take(3).copied()).collect();
+    write_rgb(&rgb, [image.width(), image.height()], path)
+}
+
+/// Writes 8-bit RGB, rows from the top, `size` pixels wide and high.
+pub fn write_rgb(rgb: &[u8], size: [u32; 2], path: &Path) -> Result<(), png::EncodingError> {
+    let file = io::BufWriter::new(std::fs::File::create(path)?);
+    let mut encoder = png::Encoder::new(file, size[0], size[1]);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(&rgb)?;
+    writer.write_image_data(rgb)?;
     writer.finish()
 }

@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 
+use super::hanging::SliceMode;
 use super::plane::Plane;
 use super::slices::SliceWindow;
 use super::volume::VolumeSettings;
@@ -27,6 +28,10 @@ pub enum Action {
     Cut,
     /// The next window of the slices.
     Window,
+    /// Slices in the patient's planes, or along the tool.
+    Slices,
+    /// Begins or ends a video.
+    Video,
     /// Saves the screen.
     Screenshot,
     /// Shows or hides the keys.
@@ -34,12 +39,13 @@ pub enum Action {
 }
 
 /// A key, how it is called, what it does, and in words.
-pub const KEYS: [(KeyCode, &str, Action, &str); 13] = [
+pub const KEYS: [(KeyCode, &str, Action, &str); 15] = [
     (KeyCode::KeyR, "R", Action::StandardView, "standard view"),
-    (KeyCode::Digit1, "1", Action::Enlarge(Some(Plane::Axial)), "axial slice large"),
-    (KeyCode::Digit2, "2", Action::Enlarge(Some(Plane::Sagittal)), "sagittal slice large"),
-    (KeyCode::Digit3, "3", Action::Enlarge(Some(Plane::Coronal)), "coronal slice large"),
+    (KeyCode::Digit1, "1", Action::Enlarge(Some(Plane::Axial)), "axial slice or probe's eye large"),
+    (KeyCode::Digit2, "2", Action::Enlarge(Some(Plane::Sagittal)), "sagittal slice or in-line one large"),
+    (KeyCode::Digit3, "3", Action::Enlarge(Some(Plane::Coronal)), "coronal slice or other in-line one large"),
     (KeyCode::Digit0, "0", Action::Enlarge(None), "all views"),
+    (KeyCode::KeyT, "T", Action::Slices, "slices: of the patient, or along the tool"),
     (KeyCode::KeyW, "W", Action::Window, "slices: bone, soft tissue, vessels, lung"),
     (KeyCode::KeyV, "V", Action::Volume, "the CT itself on and off"),
     (KeyCode::KeyB, "B", Action::Preset, "CT: bone, bone + skin, angiography"),
@@ -47,14 +53,16 @@ pub const KEYS: [(KeyCode, &str, Action, &str); 13] = [
     (KeyCode::KeyX, "X", Action::ClipBox, "CT: whole or around the spine"),
     (KeyCode::KeyC, "C", Action::Cut, "CT: cut across or along the tool"),
     (KeyCode::KeyS, "S", Action::Screenshot, "save a screenshot"),
+    (KeyCode::F9, "F9", Action::Video, "begin or end a video (PNG files)"),
     (KeyCode::F1, "F1", Action::Help, "this help"),
 ];
 /// What the mouse does.
-const MOUSE: [(&str, &str); 4] = [
+const MOUSE: [(&str, &str); 5] = [
     ("left drag", "turn the spine"),
     ("right drag", "move it; on a slice: brightness and contrast"),
     ("wheel", "nearer, farther"),
     ("click", "on a slice: large; again: back"),
+    ("drop", "a CT or a case: open it"),
 ];
 
 /// The text of the help.
@@ -70,8 +78,19 @@ pub fn pressed(keys: &ButtonInput<KeyCode>) -> impl Iterator<Item = Action> {
     KEYS.iter().filter(|(key, ..)| keys.just_pressed(*key)).map(|(_, _, action, _)| *action)
 }
 
+/// What the keys of [`apply`] change.
+pub struct Chosen<'a> {
+    /// How the CT is drawn.
+    pub volume: &'a mut VolumeSettings,
+    /// Which HU of the slices are black, which white.
+    pub window: &'a mut SliceWindow,
+    /// Which planes the slices are cut in.
+    pub slices: &'a mut SliceMode,
+}
+
 /// Changes how the CT and the slices are drawn; other actions are not for here.
-pub fn apply(action: Action, volume: &mut VolumeSettings, window: &mut SliceWindow, own: Option<&Preset>) {
+pub fn apply(action: Action, settings: Chosen<'_>, own: Option<&Preset>) {
+    let Chosen { volume, window, slices } = settings;
     match action {
         Action::Volume => volume.is_shown = !volume.is_shown,
         Action::Surfaces => volume.has_surfaces = !volume.has_surfaces,
@@ -95,6 +114,7 @@ pub fn apply(action: Action, volume: &mut VolumeSettings, window: &mut SliceWind
             };
         }
         Action::Window => *window = window.next(),
+        Action::Slices => *slices = slices.next(),
         _ => {}
     }
 }
@@ -116,9 +136,11 @@ mod tests {
     fn presets_come_round_again_with_the_users_own() {
         let own = Preset::Curve(Vec::new());
         let (mut volume, mut window) = (VolumeSettings::default(), SliceWindow::default());
+        let mut slices = SliceMode::default();
         let mut seen = vec![volume.preset.name()];
         for _ in 0..4 {
-            apply(Action::Preset, &mut volume, &mut window, Some(&own));
+            let chosen = Chosen { volume: &mut volume, window: &mut window, slices: &mut slices };
+            apply(Action::Preset, chosen, Some(&own));
             seen.push(volume.preset.name());
         }
         assert_eq!(seen, ["bone", "bone + skin", "angiography", "own curve", "bone"]);

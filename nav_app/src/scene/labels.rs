@@ -72,6 +72,18 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>, content: &Content) {
 #[derive(Resource, Debug, Clone, Copy)]
 pub struct ViewScale(pub f32);
 
+/// Run condition: something moved that names stand beside.
+pub fn have_moved(
+    picture: Res<'_, Picture>,
+    scale: Res<'_, ViewScale>,
+    camera: Single<'_, '_, (Ref<'_, Camera>, Ref<'_, GlobalTransform>), With<MainCamera>>,
+    added: Query<'_, '_, (), Added<LevelName>>,
+    mut level: Local<'_, Option<Level>>,
+) -> bool {
+    let is_other = std::mem::replace(&mut *level, picture.level) != picture.level;
+    is_other || scale.is_changed() || camera.0.is_changed() || camera.1.is_changed() || !added.is_empty()
+}
+
 /// Follows the camera.
 pub fn place(
     picture: Res<'_, Picture>,
@@ -79,56 +91,77 @@ pub fn place(
     camera: Single<'_, '_, (&Camera, &GlobalTransform), With<MainCamera>>,
     mut names: Query<'_, '_, (&LevelName, &mut Node, &mut BorderColor), Without<Leader>>,
     mut leaders: Query<'_, '_, (&Leader, &mut Node, &mut UiTransform)>,
+    mut rows: Local<'_, Vec<Row>>,
 ) {
     let (camera, eye) = *camera;
     let project = |p: Vec3| camera.world_to_viewport(eye, p).ok().map(|p| p / scale.0);
-    let mut rows = Vec::new();
+    rows.clear();
     for (name, ..) in &names {
         let ends = name.sides.map(project);
         if let [Some(a), Some(b)] = ends {
-            rows.push((name.level, if a.x < b.x { a } else { b }));
+            let bone = if a.x < b.x { a } else { b };
+            rows.push(Row { level: name.level, bone, y: bone.y });
         }
     }
     let Some(height) = camera.logical_viewport_size().map(|size| size.y / scale.0) else { return };
-    let nearest = rows.iter().map(|(_, end)| end.x).fold(f32::INFINITY, f32::min);
+    let nearest = rows.iter().map(|row| row.bone.x).fold(f32::INFINITY, f32::min);
     let left = (nearest - CLEARANCE - WIDTH).max(6.0);
-    let rows = spread(rows, height - status::RESERVED);
+    spread(&mut rows, height - status::RESERVED);
     for (name, mut node, mut border) in &mut names {
         let row = rows.iter().find(|row| row.level == name.level);
-        node.display = if row.is_some() { Display::Flex } else { Display::None };
+        show(&mut node, row.is_some());
         let Some(row) = row else { continue };
-        (node.left, node.top) = (px(left), px(row.y - 0.5 * ROW));
+        put(&mut node, px(left), px(row.y - 0.5 * ROW), None);
         let is_nearest = picture.level == Some(name.level);
         border.set_if_neq(BorderColor::all(if is_nearest { palette::TEXT } else { Color::NONE }));
     }
     for (leader, mut node, mut turn) in &mut leaders {
         let row = rows.iter().find(|row| row.level == leader.0);
-        node.display = if row.is_some() { Display::Flex } else { Display::None };
+        show(&mut node, row.is_some());
         let Some(row) = row else { continue };
         let (from, to) = (Vec2::new(left + WIDTH, row.y), row.bone - Vec2::new(4.0, 0.0));
         let (middle, length) = (0.5 * (from + to), from.distance(to));
-        (node.left, node.top, node.width) = (px(middle.x - 0.5 * length), px(middle.y), px(length));
-        turn.rotation = Rot2::radians((to - from).to_angle());
+        put(&mut node, px(middle.x - 0.5 * length), px(middle.y), Some(px(length)));
+        let rotation = Rot2::radians((to - from).to_angle());
+        if turn.rotation != rotation {
+            turn.rotation = rotation;
+        }
+    }
+}
+
+/// Shows or hides a node. Written only where it differs: a changed node costs a
+/// layout of the whole screen.
+fn show(node: &mut Mut<'_, Node>, is_shown: bool) {
+    let display = if is_shown { Display::Flex } else { Display::None };
+    if node.display != display {
+        node.display = display;
+    }
+}
+
+/// Moves a node, and makes it as wide as asked for, where it is not so already.
+fn put(node: &mut Mut<'_, Node>, left: Val, top: Val, width: Option<Val>) {
+    let width = width.unwrap_or(node.width);
+    if (node.left, node.top, node.width) != (left, top, width) {
+        (node.left, node.top, node.width) = (left, top, width);
     }
 }
 
 /// Where a name stands and what it points at, design pixels.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+pub struct Row {
     level: Level,
     bone: Vec2,
     y: f32,
 }
 
 /// Moves names apart until no two overlap, keeping their order; levels out of
-/// the picture get no row.
-fn spread(mut bones: Vec<(Level, Vec2)>, height: f32) -> Vec<Row> {
-    bones.retain(|(_, at)| (0.0..height).contains(&at.y));
-    bones.sort_by(|(_, a), (_, b)| a.y.total_cmp(&b.y));
-    let mut rows: Vec<Row> = bones.into_iter().map(|(level, bone)| Row { level, bone, y: bone.y }).collect();
+/// the picture lose their row.
+fn spread(rows: &mut Vec<Row>, height: f32) {
+    rows.retain(|row| (0.0..height).contains(&row.bone.y));
+    rows.sort_unstable_by(|a, b| a.bone.y.total_cmp(&b.bone.y));
     let mut floor = 0.5 * ROW;
-    for row in &mut rows {
-        row.y = row.y.max(floor);
+    for row in rows.iter_mut() {
+        row.y = row.bone.y.max(floor);
         floor = row.y + ROW;
     }
     let mut ceiling = height - 0.5 * ROW;
@@ -136,7 +169,6 @@ fn spread(mut bones: Vec<(Level, Vec2)>, height: f32) -> Vec<Row> {
         row.y = row.y.min(ceiling);
         ceiling = row.y - ROW;
     }
-    rows
 }
 
 /// Names the sides the view's edges are on.
@@ -164,8 +196,12 @@ mod tests {
 
     #[test]
     fn crowded_names_are_spread_in_order() {
-        let bones = (0..20u8).map(|i| (Level::from_number(20 - i).unwrap(), Vec2::new(0.0, 500.0 + f32::from(20 - i))));
-        let rows = spread(bones.collect(), 1080.0);
+        let row = |i: u8| {
+            let bone = Vec2::new(0.0, 500.0 + f32::from(20 - i));
+            Row { level: Level::from_number(20 - i).unwrap(), bone, y: 0.0 }
+        };
+        let mut rows: Vec<Row> = (0..20).map(row).collect();
+        spread(&mut rows, 1080.0);
         assert_eq!(rows.len(), 20);
         assert!(rows.windows(2).all(|pair| pair[1].y - pair[0].y >= ROW - 1e-3 && pair[0].level < pair[1].level));
         assert!(rows.iter().all(|row| (0.0..1080.0).contains(&row.y)));

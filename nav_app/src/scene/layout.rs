@@ -7,7 +7,7 @@ use bevy::ui::RelativeCursorPosition;
 use super::plane::{Plane, SliceView};
 use super::slice_view::{self, ScreenId, Screens};
 use super::widgets::Area;
-use super::{Content, labels, panel, status};
+use super::{Content, labels, opening, panel, status};
 
 /// Height of the design.
 pub const HEIGHT: f32 = 1080.0;
@@ -98,6 +98,7 @@ pub fn spawn_desktop(
             labels::spawn(view, content);
             panel::spawn_banner(view);
             status::spawn(view);
+            opening::spawn(view);
         });
         spawn_column(root, content, screens, slices, 1.0);
     });

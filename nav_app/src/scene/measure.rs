@@ -84,6 +84,9 @@ pub fn measure_frames(
     app.insert_resource(UiScale(size.y as f32 / layout::HEIGHT));
     app.add_systems(PostStartup, spawn);
     headless::finish(&mut app);
+    if device.is_software {
+        super::run_on_one_thread(&mut app);
+    }
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         app.update();
@@ -134,6 +137,7 @@ fn turn(app: &mut App, quality: Quality) {
     let full = view_size(world.resource::<Screen>().0);
     *world.resource_mut::<Quality>() = quality;
     world.resource_mut::<ViewScale>().0 = full.y / layout::HEIGHT * quality.resolution;
+    world.resource_mut::<Screens>().bypass_change_detection().fit(full.y / layout::HEIGHT);
     let view = world.resource::<View>().0.clone();
     window::fit_view(&view, full, quality.resolution, &mut world.resource_mut::<Assets<Image>>());
     let mut cameras = world.query_filtered::<&mut Orbit, With<MainCamera>>();

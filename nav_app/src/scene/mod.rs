@@ -13,18 +13,16 @@
 
 mod adapter;
 mod camera;
-mod canvas;
-mod coarse;
-mod contours;
 mod enlarge;
 mod eyes;
 mod flow;
+mod hanging;
 mod headless;
 mod keys;
 mod labels;
 mod layout;
 mod measure;
-mod occlusion;
+mod opening;
 mod orbit_control;
 #[cfg(test)]
 mod orientation_test;
@@ -38,6 +36,7 @@ mod quality;
 mod render_test;
 mod residuals;
 mod screws;
+mod settings;
 mod slice_view;
 mod slices;
 mod status;
@@ -45,6 +44,7 @@ mod tool;
 mod tool_shape;
 mod units;
 mod vertebrae;
+mod video;
 mod volume;
 mod widgets;
 mod window;
@@ -54,28 +54,32 @@ mod xr;
 use std::sync::Arc;
 
 use bevy::app::PluginGroupBuilder;
+use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
-use bevy::render::RenderPlugin;
 use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
+use bevy::render::{RenderApp, RenderPlugin};
 use bevy::window::ExitCondition;
+use drawing::contours::Contours;
 use engine::case::Case;
 use geom::{Ct, Point};
 
 pub use adapter::{adapters, display_name};
+pub use hanging::SliceMode;
 pub use headless::{render_headless, render_headless_with};
 pub use measure::{FrameRun, measure_frames};
+pub use opening::{Open, Opened};
 pub use picture::SnapshotFeed;
+pub use settings::SceneSettings;
 pub use volume::VolumeSettings;
 pub use volume::clip::{ClipBox, ToolCut};
 pub use volume::count::{RayWork, count as count_ray_work};
 pub use volume::transfer::Preset;
-pub use window::{run_window, run_window_with};
+pub use window::{SceneStart, run_window, run_window_with};
 
 pub use crate::scene_input::{SceneHeader, SceneInput};
 #[cfg(feature = "xr")]
 pub use xr::{XrSettings, run_headset};
 
-use contours::Contours;
 use picture::{Feed, Picture};
 use plane::Plane;
 use slice_view::{ScreenId, Screens};
@@ -128,6 +132,21 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
         })
 }
 
+/// Runs all systems one after the other. Ours are short: where the device draws
+/// by processor, handing them from thread to thread costs more than it saves.
+fn run_on_one_thread(app: &mut App) {
+    let one_by_one = |app: &mut SubApp| {
+        let mut schedules = app.world_mut().resource_mut::<Schedules>();
+        for (_, schedule) in schedules.iter_mut() {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        }
+    };
+    one_by_one(app.main_mut());
+    if let Some(render) = app.get_sub_app_mut(RenderApp) {
+        one_by_one(render);
+    }
+}
+
 /// Adds what window and pictures have in common; `feed` is already primed.
 fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     paint::plugin(app);
@@ -135,7 +154,7 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     screws::plugin(app);
     residuals::plugin(app);
     app.init_resource::<quality::Quality>();
-    let mut screens = Screens::new(Contours::new(&content.case.vertebrae).with_screws(&content.header.plan));
+    let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();
     let slices = Plane::ALL.map(|plane| (plane, screens.add(layout::column_view(plane), &mut images)));
     app.insert_resource(ClearColor(palette::BACKGROUND))
@@ -146,6 +165,7 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
         .insert_resource(content)
         .insert_resource(labels::ViewScale(1.0))
         .init_resource::<slices::SliceWindow>()
+        .init_resource::<SliceMode>()
         .add_systems(PreUpdate, picture::take_snapshot)
         .add_systems(Startup, (vertebrae::spawn, tool::spawn))
         .add_systems(
@@ -153,8 +173,8 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
             (
                 (tool::follow, panel::write, status::write).run_if(picture::has_changed),
                 (status::tell_volume, slice_view::tell_window),
-                (slice_view::redraw, slice_view::place_names).chain(),
-                (camera::follow_orbit, labels::place, labels::name_edges).chain(),
+                (slice_view::redraw, slice_view::place_names, slice_view::tell_hanging).chain(),
+                (camera::follow_orbit, labels::place.run_if(labels::have_moved), labels::name_edges).chain(),
             ),
         );
 }

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use drawing::contours::Contours;
 use engine::case::Case;
 use engine::volume::{Grid, LabelMap, Volume};
 use geom::nalgebra::Matrix3x4;
 use geom::{Ct, Point};
 
 use super::camera::{Eye3d, Orbit};
-use super::contours::Contours;
+use super::hanging::SliceMode;
 use super::plane::{Plane, SliceView};
-use super::slices::{self, Focus, SliceWindow};
+use super::slices::{self, Focus, Look, SliceWindow};
 use super::volume::VolumeHull;
 use super::{Content, SceneHeader, SceneInput, SnapshotFeed, VolumeSettings, adapters, headless, volume};
 
@@ -72,8 +73,9 @@ fn slices_of_all_48_orientations_hang_as_in_radiology() {
         let case = case(way);
         let contours = Contours::new(&case.vertebrae);
         for (number, plane) in Plane::ALL.into_iter().enumerate() {
-            let at = Focus::Spine(Point::<Ct>::new(0.0, 0.0, if plane == Plane::Axial { 20.0 } else { 0.0 }));
-            let rgba = slices::draw(&case, &contours, view(plane), &at, SliceWindow::default()).rgba;
+            let focus = Focus::Spine(Point::<Ct>::new(0.0, 0.0, if plane == Plane::Axial { 20.0 } else { 0.0 }));
+            let look = Look { focus, window: SliceWindow::default(), mode: SliceMode::Patient, density: 1.0 };
+            let rgba = slices::draw(&case, &contours, &[], view(plane), &look).rgba;
             let lit = |x: f32, y: f32| brightness(&rgba, 80, [x, y]) > 80.0;
             match plane {
                 // The patient's right on the viewer's left.

@@ -2,6 +2,8 @@
 //!
 //! A missing value is "--"; an old one is never kept.
 
+use std::fmt::Write;
+
 use bevy::prelude::*;
 use engine::register::Verdict;
 use engine::safety::SessionState;
@@ -33,18 +35,27 @@ pub enum Field {
 }
 
 impl Field {
-    fn words(self, picture: &Picture) -> String {
-        let number =
-            |value: Option<f32>, digits: usize| value.map_or_else(|| MISSING.into(), |v| format!("{v:.digits$}"));
-        match self {
-            Self::Level => picture.level.map_or_else(|| MISSING.into(), |level| level.to_string()),
-            Self::Distance => number(picture.bone_distance_mm, 1),
-            Self::Error => number(picture.predicted_tre_mm, 1),
-            Self::Age => number(picture.pose_age_ms, 0),
-            Self::Tool => picture.condition.name().into(),
-            Self::Session => picture.session.map_or(MISSING, session_name).into(),
-            Self::Banner => picture.condition.banner().unwrap_or_default().into(),
-        }
+    /// Writes the field's words over what `out` holds.
+    fn write(self, picture: &Picture, header: &SceneHeader, out: &mut String) {
+        out.clear();
+        let number = |out: &mut String, value: Option<f32>, digits: usize| match value {
+            Some(value) => write!(out, "{value:.digits$}"),
+            None => out.write_str(MISSING),
+        };
+        // Writing to a string cannot fail.
+        let _ = match self {
+            Self::Level => match picture.level {
+                Some(level) => write!(out, "{level}"),
+                None => out.write_str(MISSING),
+            },
+            Self::Distance => number(out, picture.bone_distance_mm, 1),
+            Self::Error => number(out, picture.predicted_tre_mm, 1),
+            Self::Age => number(out, picture.pose_age_ms, 0),
+            Self::Tool => out.write_str(picture.condition.name()),
+            Self::Session if header.is_demonstration => out.write_str("demonstration"),
+            Self::Session => out.write_str(picture.session.map_or(MISSING, session_name)),
+            Self::Banner => out.write_str(picture.condition.banner().unwrap_or_default()),
+        };
     }
 }
 
@@ -74,15 +85,17 @@ pub struct Banner;
 /// Writes the fields.
 pub fn write(
     picture: Res<'_, Picture>,
+    content: Res<'_, Content>,
+    mut words: Local<'_, String>,
     mut fields: Query<'_, '_, (&Field, &mut Text)>,
     mut boxes: Query<'_, '_, &mut BackgroundColor, With<StateBox>>,
     mut banners: Query<'_, '_, &mut Visibility, With<Banner>>,
     mut inks: Query<'_, '_, &mut TextColor, With<OnStateBox>>,
 ) {
     for (field, mut text) in &mut fields {
-        let words = field.words(&picture);
-        if text.0 != words {
-            text.0 = words;
+        field.write(&picture, &content.header, &mut words);
+        if text.0 != *words {
+            text.0.clone_from(&words);
         }
     }
     let color = status::color(picture.condition);
@@ -204,19 +217,24 @@ pub fn spawn_banner(parent: &mut ChildSpawnerCommands<'_>) {
 mod tests {
     use super::*;
 
+    fn words(field: Field, picture: &Picture) -> String {
+        let mut words = "left from before".to_owned();
+        field.write(picture, &SceneHeader::default(), &mut words);
+        words
+    }
+
     #[test]
     fn a_missing_value_is_two_dashes() {
         let nothing = Picture::default();
         for field in [Field::Level, Field::Distance, Field::Error, Field::Age, Field::Session] {
-            assert_eq!(field.words(&nothing), "--");
+            assert_eq!(words(field, &nothing), "--");
         }
-        assert_eq!(Field::Banner.words(&nothing), "NO DATA FROM ENGINE");
+        assert_eq!(words(Field::Banner, &nothing), "NO DATA FROM ENGINE");
     }
 
     #[test]
     fn a_shown_value_keeps_its_digits() {
         let picture = Picture { bone_distance_mm: Some(8.25), pose_age_ms: Some(16.6), ..Picture::default() };
-        assert_eq!(Field::Distance.words(&picture), "8.2");
-        assert_eq!(Field::Age.words(&picture), "17");
+        assert_eq!((words(Field::Distance, &picture), words(Field::Age, &picture)), ("8.2".into(), "17".into()));
     }
 }

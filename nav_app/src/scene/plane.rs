@@ -1,12 +1,15 @@
-//! The three standard planes as a radiologist hangs them.
+//! The three standard planes as a radiologist hangs them, and a view's place.
 //!
 //! Patient right is on the viewer's left in axial and coronal, anterior on the
 //! left in sagittal. The letters on the edges are derived from the directions
 //! the pixels really run in, so they cannot disagree with the picture.
 
+use drawing::contours::Projection;
 use engine::volume::SlicePlane;
 use geom::nalgebra::Vector3;
 use geom::{Ct, Point, Vector};
+
+use super::hanging::Hanging;
 
 /// A standard plane through the CT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,12 +63,6 @@ impl Plane {
             Self::Coronal => 1,
         }
     }
-
-    /// Letters at the left, right, top and bottom edge.
-    #[must_use]
-    pub fn letters(self) -> [&'static str; 4] {
-        [letter(-self.right()), letter(self.right()), letter(-self.down()), letter(self.down())]
-    }
 }
 
 /// Where in the patient a direction points, by its largest LPS component.
@@ -86,7 +83,7 @@ pub fn letter(direction: Vector<Ct>) -> &'static str {
 /// A window of pixels on a plane.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SliceView {
-    /// Which plane.
+    /// Which plane, or which panel along the tool.
     pub plane: Plane,
     /// Width and height in pixels.
     pub size: [u32; 2],
@@ -99,25 +96,35 @@ pub struct SliceView {
 pub struct PlacedView {
     /// What is looked at.
     pub view: SliceView,
+    /// Which way it hangs.
+    pub hanging: Hanging,
     corner: Vector3<f64>,
 }
 
 impl SliceView {
-    /// Places the view so that it cuts through `focus`; along the plane it
-    /// stays over the volume (`bounds`, lowest and highest LPS) where it can.
+    /// The same with `density` times as many pixels along each edge.
     #[must_use]
-    pub fn place(self, focus: Point<Ct>, bounds: (Point<Ct>, Point<Ct>)) -> PlacedView {
-        let (right, down) = (self.plane.right().vector3(), self.plane.down().vector3());
+    pub fn at(self, density: f32) -> Self {
+        let size = self.size.map(|n| (n as f32 * density).round().max(1.0) as u32);
+        Self { size, mm_per_pixel: self.mm_per_pixel / f64::from(density), ..self }
+    }
+
+    /// Places the view so that it cuts through `focus`. A plane of the
+    /// patient's stays over the volume (`bounds`, lowest and highest LPS) where
+    /// it can; one along the tool has `focus` in its middle.
+    #[must_use]
+    pub fn place(self, hanging: Hanging, focus: Point<Ct>, bounds: (Point<Ct>, Point<Ct>)) -> PlacedView {
+        let Hanging { right, down, axis, .. } = hanging;
         let half = self.size.map(|n| 0.5 * (f64::from(n) - 1.0) * self.mm_per_pixel);
         let reach = (right * half[0] + down * half[1]).abs();
         let (low, high) = (bounds.0.vector3() + reach, bounds.1.vector3() - reach);
         let mut centre = focus.vector3();
-        for axis in (0..3).filter(|axis| *axis != self.plane.axis()) {
-            let is_wider = low[axis] > high[axis];
-            centre[axis] =
-                if is_wider { 0.5 * (low[axis] + high[axis]) } else { centre[axis].clamp(low[axis], high[axis]) };
+        for along in (0..3).filter(|along| axis.is_some_and(|across| across != *along)) {
+            let is_wider = low[along] > high[along];
+            centre[along] =
+                if is_wider { 0.5 * (low[along] + high[along]) } else { centre[along].clamp(low[along], high[along]) };
         }
-        PlacedView { view: self, corner: centre - right * half[0] - down * half[1] }
+        PlacedView { view: self, hanging, corner: centre - right * half[0] - down * half[1] }
     }
 }
 
@@ -125,22 +132,30 @@ impl PlacedView {
     /// The plane to sample; `None` only for a size or spacing of zero.
     #[must_use]
     pub fn sampling(&self) -> Option<SlicePlane> {
-        let (plane, size) = (self.view.plane, self.view.size.map(|n| n as usize));
-        SlicePlane::new(Point::from_vector3(self.corner), plane.right(), plane.down(), self.view.mm_per_pixel, size)
+        let (Hanging { right, down, .. }, size) = (self.hanging, self.view.size.map(|n| n as usize));
+        let [right, down] = [right, down].map(Vector::from_vector3);
+        SlicePlane::new(Point::from_vector3(self.corner), right, down, self.view.mm_per_pixel, size)
     }
 
     /// Pixel a position is projected to, along the plane's normal.
     #[must_use]
     pub fn pixel(&self, position: Point<Ct>) -> [f32; 2] {
         let offset = (position.vector3() - self.corner) / self.view.mm_per_pixel;
-        let plane = self.view.plane;
-        [plane.right(), plane.down()].map(|direction| offset.dot(&direction.vector3()) as f32)
+        [self.hanging.right, self.hanging.down].map(|direction| offset.dot(&direction) as f32)
     }
 
-    /// Coordinate of the plane along its axis, LPS mm.
+    /// The same for many positions at once.
     #[must_use]
-    pub fn depth_mm(&self) -> f64 {
-        self.corner[self.view.plane.axis()]
+    pub fn projection(&self) -> Projection {
+        let single = |v: Vector3<f64>| <[f32; 3]>::from(v.cast::<f32>());
+        let along = |direction: Vector3<f64>| single(direction / self.view.mm_per_pixel);
+        Projection { corner: single(self.corner), right: along(self.hanging.right), down: along(self.hanging.down) }
+    }
+
+    /// A place on the plane, LPS mm: its upper left corner.
+    #[must_use]
+    pub const fn corner(&self) -> Vector3<f64> {
+        self.corner
     }
 }
 
@@ -150,16 +165,17 @@ mod tests {
 
     #[test]
     fn pictures_hang_as_in_radiology() {
-        assert_eq!(Plane::Axial.letters(), ["R", "L", "A", "P"]);
-        assert_eq!(Plane::Coronal.letters(), ["R", "L", "S", "I"]);
-        assert_eq!(Plane::Sagittal.letters(), ["A", "P", "S", "I"]);
+        let letters = |plane| Hanging::of(plane).letters();
+        assert_eq!(letters(Plane::Axial), ["R", "L", "A", "P"]);
+        assert_eq!(letters(Plane::Coronal), ["R", "L", "S", "I"]);
+        assert_eq!(letters(Plane::Sagittal), ["A", "P", "S", "I"]);
     }
 
     #[test]
     fn a_position_is_drawn_where_it_is_sampled() {
         let view = SliceView { plane: Plane::Sagittal, size: [101, 51], mm_per_pixel: 0.5 };
         let bounds = (Point::new(-100.0, -100.0, -100.0), Point::new(100.0, 100.0, 100.0));
-        let placed = view.place(Point::new(7.0, 90.0, 10.0), bounds);
+        let placed = view.place(Hanging::of(view.plane), Point::new(7.0, 90.0, 10.0), bounds);
         // Panned anteriorly, so that the view stays over the volume.
         let at = placed.pixel(Point::new(7.0, 90.0, 10.0));
         assert_eq!(at, [80.0, 25.0]);

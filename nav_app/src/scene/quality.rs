@@ -10,7 +10,7 @@ use bevy::prelude::*;
 /// Shares of the full resolution along each edge, finest first.
 const RESOLUTIONS: [f32; 5] = [1.0, 0.7, 0.5, 0.35, 0.25];
 /// Steps of the rays while the view moves, times those of a still one.
-const MOVING_STEP: f32 = 1.6;
+const MOVING_STEP: f32 = 2.0;
 /// Rest after which the view is drawn whole.
 const REST: Duration = Duration::from_millis(250);
 /// A frame that took this share of the target or less lets the view be finer:

@@ -5,11 +5,11 @@
 //! the engine's ([`engine::plan::guide`]) for the pose of the snapshot.
 
 use bevy::prelude::*;
+use drawing::canvas::{Canvas, Pen};
 use engine::plan::{Grade, guide};
 use geom::nalgebra::Vector3;
 use geom::{Point, Vector};
 
-use super::canvas::{Canvas, Pen};
 use super::layout::SpineView;
 use super::paint::Paint;
 use super::picture::{Picture, has_changed};
@@ -54,7 +54,7 @@ fn spawn(
     mut meshes: ResMut<'_, Assets<Mesh>>,
     mut materials: ResMut<'_, Assets<Paint>>,
 ) {
-    for PlannedScrew { screw, found } in &content.header.plan {
+    for PlannedScrew { screw, found } in content.header.plan.iter() {
         let Some(direction) = screw.direction().map(|d| content.frame.direction(d)) else { continue };
         let turn = Quat::from_rotation_arc(Vec3::Y, direction.normalize_or(Vec3::Y));
         let at = |mm: f64| Transform::from_translation(content.frame.point(screw.along(mm))).with_rotation(turn);

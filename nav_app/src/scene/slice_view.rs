@@ -8,12 +8,13 @@ use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
 use bevy::ui::RelativeCursorPosition;
+use drawing::contours::Contours;
 use engine::level::Level;
 
-use super::contours::Contours;
+use super::hanging::{Hanging, SliceMode};
 use super::picture::Picture;
-use super::plane::{Plane, SliceView};
-use super::slices::{self, Focus, SlicePicture, SliceWindow};
+use super::plane::SliceView;
+use super::slices::{self, Focus, Look, SlicePicture, SliceWindow};
 use super::widgets::{self, Area, text};
 use super::{Content, palette};
 
@@ -29,7 +30,8 @@ struct Screen {
     view: SliceView,
     image: Handle<Image>,
     names: Vec<(Level, [f32; 2])>,
-    drawn: Option<(Focus, SliceWindow)>,
+    hanging: Hanging,
+    drawn: Option<Look>,
     drawing: Option<Drawing>,
     is_active: bool,
 }
@@ -37,7 +39,7 @@ struct Screen {
 /// A slice being drawn in the background.
 struct Drawing {
     view: SliceView,
-    focus: (Focus, SliceWindow),
+    look: Look,
     task: Task<SlicePicture>,
 }
 
@@ -51,9 +53,16 @@ pub struct Screens {
     contours: Arc<Contours>,
     screens: Vec<Screen>,
     last_redraw: Option<Instant>,
+    density: f32,
 }
 
 impl Screens {
+    /// Follows how large a design pixel is on the screen: fewer pixels than
+    /// that would be coarse, more than one are not worth their time.
+    pub fn fit(&mut self, pixels_per_design: f32) {
+        self.density = pixels_per_design.clamp(0.3, 1.0);
+    }
+
     /// What a texture shows.
     #[must_use]
     pub fn view(&self, id: ScreenId) -> Option<SliceView> {
@@ -63,13 +72,15 @@ impl Screens {
     /// No textures yet.
     #[must_use]
     pub fn new(contours: Contours) -> Self {
-        Self { contours: Arc::new(contours), screens: Vec::new(), last_redraw: None }
+        Self { contours: Arc::new(contours), screens: Vec::new(), last_redraw: None, density: 1.0 }
     }
 
     /// Adds a texture of `view`.
     pub fn add(&mut self, view: SliceView, images: &mut Assets<Image>) -> ScreenId {
         let image = images.add(blank(view.size));
-        self.screens.push(Screen { view, image, names: Vec::new(), drawn: None, drawing: None, is_active: true });
+        let hanging = Hanging::of(view.plane);
+        let names = Vec::new();
+        self.screens.push(Screen { view, image, names, hanging, drawn: None, drawing: None, is_active: true });
         ScreenId(self.screens.len() - 1)
     }
 
@@ -90,10 +101,14 @@ impl Screens {
     }
 }
 
+fn extent(size: [u32; 2]) -> Extent3d {
+    Extent3d { width: size[0].max(1), height: size[1].max(1), depth_or_array_layers: 1 }
+}
+
+/// Black; its pixels go to the device and are not kept here.
 fn blank(size: [u32; 2]) -> Image {
-    let extent = Extent3d { width: size[0].max(1), height: size[1].max(1), depth_or_array_layers: 1 };
-    let (format, usages) = (TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default());
-    Image::new_fill(extent, TextureDimension::D2, &[0, 0, 0, 255], format, usages)
+    let (format, usages) = (TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::RENDER_WORLD);
+    Image::new_fill(extent(size), TextureDimension::D2, &[0, 0, 0, 255], format, usages)
 }
 
 /// Redraws the textures whose focus moved, at most at 15 Hz. The drawing runs
@@ -102,43 +117,62 @@ pub fn redraw(
     picture: Res<'_, Picture>,
     content: Res<'_, Content>,
     window: Res<'_, SliceWindow>,
+    mode: Res<'_, SliceMode>,
     mut screens: ResMut<'_, Screens>,
     mut images: ResMut<'_, Assets<Image>>,
 ) {
-    let window = *window;
     let focus = match picture.ct_from_tip.zip(palette::tool(picture.condition)) {
         Some((ct_from_tip, color)) => Focus::Tip { ct_from_tip, rgb: palette::rgb(color) },
         None => Focus::Spine(content.spine_centre),
     };
-    let Screens { contours, screens, last_redraw } = &mut *screens;
-    for screen in screens.iter_mut() {
-        take_drawn(screen, &mut images);
+    let look = Look { focus, window: *window, mode: *mode, density: screens.density };
+    // Marked as changed when a slice was drawn, and not because it was looked at.
+    let mut is_new = false;
+    let Screens { contours, screens: all, last_redraw, .. } = screens.bypass_change_detection();
+    for screen in all.iter_mut() {
+        is_new |= take_drawn(screen, &mut images);
     }
+    start_drawing(all, contours, last_redraw, &content, look);
+    if is_new {
+        screens.set_changed();
+    }
+}
+
+/// Starts to draw what is not drawn as it should look.
+fn start_drawing(
+    screens: &mut [Screen],
+    contours: &Arc<Contours>,
+    last_redraw: &mut Option<Instant>,
+    content: &Content,
+    look: Look,
+) {
     if last_redraw.is_some_and(|last| last.elapsed() < REDRAW_EVERY) {
         return;
     }
-    let is_due =
-        |screen: &&mut Screen| screen.is_active && screen.drawing.is_none() && screen.drawn != Some((focus, window));
+    let is_due = |screen: &&mut Screen| screen.is_active && screen.drawing.is_none() && screen.drawn != Some(look);
     for screen in screens.iter_mut().filter(is_due) {
         let (case, contours, view) = (content.case.clone(), contours.clone(), screen.view);
+        let planned = content.header.plan.clone();
         let task =
-            AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, view, &focus, window) });
-        screen.drawing = Some(Drawing { view, focus: (focus, window), task });
+            AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, &planned, view, &look) });
+        screen.drawing = Some(Drawing { view, look, task });
         *last_redraw = Some(Instant::now());
     }
 }
 
-/// Shows a slice that is ready; one of a view no longer wanted is dropped.
-fn take_drawn(screen: &mut Screen, images: &mut Assets<Image>) {
-    let Some(drawing) = screen.drawing.take_if(|drawing| drawing.task.is_finished()) else { return };
-    let Some(slice) = block_on(poll_once(drawing.task)).filter(|_| drawing.view == screen.view) else { return };
+/// Shows a slice that is ready, and says so; one of a view no longer wanted is
+/// dropped.
+fn take_drawn(screen: &mut Screen, images: &mut Assets<Image>) -> bool {
+    let Some(drawing) = screen.drawing.take_if(|drawing| drawing.task.is_finished()) else { return false };
+    let Some(slice) = block_on(poll_once(drawing.task)).filter(|_| drawing.view == screen.view) else { return false };
     if let Some(mut image) = images.get_mut(&screen.image) {
-        let mut fresh = blank(screen.view.size);
-        fresh.data = Some(slice.rgba);
-        *image = fresh;
+        // Of the same size, it is written into the texture that is there.
+        image.texture_descriptor.size = extent(slice.size);
+        image.data = Some(slice.rgba);
     }
-    screen.names = slice.names;
-    screen.drawn = Some(drawing.focus);
+    (screen.names, screen.hanging) = (slice.names, slice.hanging);
+    screen.drawn = Some(drawing.look);
+    true
 }
 
 /// The words that tell the window.
@@ -165,9 +199,12 @@ pub struct NameTag {
 /// Moves the level names to their outlines.
 pub fn place_names(
     screens: Res<'_, Screens>,
-    mut tags: Query<'_, '_, (&NameTag, &mut Node, &mut Text, &mut TextColor, &mut Visibility)>,
+    mut tags: Query<'_, '_, (Ref<'_, NameTag>, &mut Node, &mut Text, &mut TextColor, &mut Visibility)>,
 ) {
     for (tag, mut node, mut text, mut color, mut visibility) in &mut tags {
+        if !screens.is_changed() && !tag.is_added() {
+            continue;
+        }
         let name = screens.screens.get(tag.screen.0).and_then(|screen| screen.names.get(tag.number));
         let Some((level, [x, y])) = name else {
             visibility.set_if_neq(Visibility::Hidden);
@@ -185,12 +222,37 @@ pub fn place_names(
     }
 }
 
+/// A word that tells which way a slice hangs.
+#[derive(Component)]
+pub struct HangingWord {
+    screen: ScreenId,
+    /// Left, right, top, bottom; `None` for the slice's name.
+    edge: Option<usize>,
+}
+
+/// Tells which way the slices hang: what was drawn, not what is wanted.
+pub fn tell_hanging(screens: Res<'_, Screens>, mut words: Query<'_, '_, (&mut Text, Ref<'_, HangingWord>)>) {
+    for (mut text, word) in &mut words {
+        if !screens.is_changed() && !word.is_added() {
+            continue;
+        }
+        let Some(hanging) = screens.screens.get(word.screen.0).map(|screen| screen.hanging) else { continue };
+        let told = match word.edge {
+            Some(edge) => hanging.letters().get(edge).cloned().unwrap_or_default(),
+            None => hanging.name.to_uppercase(),
+        };
+        if text.0 != told {
+            text.0 = told;
+        }
+    }
+}
+
 /// Puts a slice on the screen: the texture with everything around it.
 pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, screens: &Screens, id: ScreenId, area: Area, scale: f32) {
     let Some(screen) = screens.screens.get(id.0) else { return };
     let image = ImageNode::new(screen.image.clone()).with_mode(NodeImageMode::Stretch);
     parent.spawn((area.node(scale), image, id, RelativeCursorPosition::default())).with_children(|slice| {
-        decorate(slice, screen.view.plane, screen.view.mm_per_pixel, area, scale);
+        decorate(slice, id, screen.view.mm_per_pixel, area, scale);
         for number in 0..MAX_NAMES {
             let tag = NameTag { screen: id, number, scale };
             slice.spawn((
@@ -204,23 +266,28 @@ pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, screens: &Screens, id: Scree
 }
 
 /// Letters, caption and scale bar.
-fn decorate(slice: &mut ChildSpawnerCommands<'_>, plane: Plane, mm_per_pixel: f64, area: Area, scale: f32) {
-    let [left, right, top, bottom] = plane.letters();
-    let (middle_x, middle_y) = (area.width * 0.5 - 8.0, area.height * 0.5 - 16.0);
+fn decorate(slice: &mut ChildSpawnerCommands<'_>, screen: ScreenId, mm_per_pixel: f64, area: Area, scale: f32) {
+    let (letter, s) = (Vec2::new(44.0, 30.0), |v: f32| px(v * scale));
+    let (middle_x, middle_y) = (0.5 * (area.width - letter.x), 0.5 * (area.height - letter.y));
     let edges = [
-        (left, 8.0, middle_y),
-        (right, area.width - 26.0, middle_y),
-        (top, middle_x, 4.0),
-        (bottom, middle_x, area.height - 36.0),
+        (JustifyContent::FlexStart, 8.0, middle_y),
+        (JustifyContent::FlexEnd, area.width - letter.x - 8.0, middle_y),
+        (JustifyContent::Center, middle_x, 4.0),
+        (JustifyContent::Center, middle_x, area.height - 36.0),
     ];
-    for (letter, x, y) in edges {
-        slice.spawn((text(letter, 26.0 * scale, palette::TEXT), widgets::at(x * scale, y * scale), widgets::chip()));
+    for (edge, (justify_content, x, y)) in edges.into_iter().enumerate() {
+        // One letter or two: the row keeps them at their edge.
+        let row = Node { width: s(letter.x), justify_content, ..widgets::at(x * scale, y * scale) };
+        slice.spawn(row).with_children(|row| {
+            let word = HangingWord { screen, edge: Some(edge) };
+            row.spawn((text("", 26.0 * scale, palette::TEXT), widgets::chip(), word));
+        });
     }
-    let caption = plane.name().to_uppercase();
     slice.spawn((
-        text(caption, 18.0 * scale, palette::CAPTION),
+        text("", 18.0 * scale, palette::CAPTION),
         widgets::at(8.0 * scale, 6.0 * scale),
         widgets::chip(),
+        HangingWord { screen, edge: None },
     ));
     let node = widgets::at(8.0 * scale, (area.height - 30.0) * scale);
     slice.spawn((text("", 16.0 * scale, palette::CAPTION), node, widgets::chip(), WindowWords));

@@ -1,14 +1,17 @@
 //! A slice as a picture: window, outlines, instrument, crosshair.
 
 use bevy::prelude::Resource;
-use engine::case::Case;
+use drawing::canvas::{Canvas, Pen};
+use drawing::contours::{self, Contours};
+use engine::case::{Case, Vertebra};
 use engine::level::Level;
 use geom::{Ct, Point, Tip, Transform};
+use serde::{Deserialize, Serialize};
 
-use super::canvas::{Canvas, Pen};
-use super::contours::Contours;
+use super::hanging::{Hanging, SliceMode};
 use super::plane::{PlacedView, SliceView};
 use super::{palette, screws, tool};
+use crate::scene_input::PlannedScrew;
 
 /// Widest and narrowest window, HU.
 const WIDTH_HU: (f32, f32) = (20.0, 4000.0);
@@ -18,9 +21,12 @@ const CENTRE_HU: (f32, f32) = (-1000.0, 3000.0);
 const DIMMED: f32 = 0.55;
 /// Radius around the tip that the crosshair leaves free, mm.
 const GAP_MM: f32 = 4.0;
+/// Between the tip and the middle of a name, pixels: names are 30 wide, 22 high.
+const NAME_CLEARANCE: (f32, f32) = (34.0, 20.0);
 
 /// Which HU are black, which white.
-#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SliceWindow {
     /// Mean grey, HU.
     pub centre_hu: f32,
@@ -92,34 +98,64 @@ impl Focus {
             Self::Spine(position) => *position,
         }
     }
+
+    /// The pose of a shown instrument.
+    #[must_use]
+    pub const fn pose(&self) -> Option<&Transform<Ct, Tip>> {
+        match self {
+            Self::Tip { ct_from_tip, .. } => Some(ct_from_tip),
+            Self::Spine(_) => None,
+        }
+    }
+}
+
+/// What a slice is drawn for; the same again is the same picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// What it is drawn through.
+    pub focus: Focus,
+    /// What is black, what white.
+    pub window: SliceWindow,
+    /// Which planes.
+    pub mode: SliceMode,
+    /// Pixels drawn along an edge, times those of the view: no more than the
+    /// screen shows.
+    pub density: f32,
 }
 
 /// A drawn slice.
 #[derive(Debug)]
 pub struct SlicePicture {
-    /// RGBA, `view.size` pixels.
+    /// RGBA.
     pub rgba: Vec<u8>,
-    /// Level names and the pixels to write them at.
+    /// Width and height, pixels.
+    pub size: [u32; 2],
+    /// Which way it hangs.
+    pub hanging: Hanging,
+    /// Level names and the view's pixels to write them at.
     pub names: Vec<(Level, [f32; 2])>,
 }
 
-/// Draws `view` through `focus`; black outside the CT.
+/// Draws `view`; black outside the CT.
 #[must_use]
-pub fn draw(case: &Case, contours: &Contours, view: SliceView, focus: &Focus, window: SliceWindow) -> SlicePicture {
-    let placed = view.place(focus.position(), case.ct.grid.bounds());
+pub fn draw(case: &Case, contours: &Contours, planned: &[PlannedScrew], view: SliceView, look: &Look) -> SlicePicture {
+    let Look { focus, window, mode, density } = look;
+    let view = view.at(*density);
+    let hanging = mode.hang(view.plane, focus.pose());
+    let placed = view.place(hanging, focus.position(), case.ct.grid.bounds());
     let gain = if matches!(focus, Focus::Tip { .. }) { 1.0 } else { DIMMED };
     let hu = placed.sampling().map(|plane| case.ct.slice(&plane)).unwrap_or_default();
-    let scale = 255.0 * gain / window.width_hu;
-    let lowest = window.centre_hu - 0.5 * window.width_hu;
-    // A cast to u8 saturates at 0 and 255.
-    let grey = hu.iter().map(|hu| ((hu - lowest) * scale).min(255.0 * gain) as u8);
-    let mut canvas = Canvas::from_grey(view.size[0] as usize, view.size[1] as usize, grey);
+    let black_hu = window.centre_hu - 0.5 * window.width_hu;
+    let [width, height] = view.size.map(|n| n as usize);
+    let mut canvas = Canvas::from_hu(width, height, &hu, black_hu, 255.0 * gain / window.width_hu, 255.0 * gain);
     let names = outlines(&mut canvas, case, contours, &placed, gain);
-    screws::outline(&mut canvas, &contours.screws, &placed);
+    screws::outline(&mut canvas, planned, &placed);
+    let names = names.into_iter().map(|(level, at)| (level, beside_tip(at, &placed, focus)));
+    let names = names.map(|(level, at)| (level, at.map(|c| c / density))).collect();
     if let Focus::Tip { ct_from_tip, rgb } = focus {
         instrument(&mut canvas, &placed, ct_from_tip, *rgb);
     }
-    SlicePicture { rgba: canvas.into_rgba(), names }
+    SlicePicture { rgba: canvas.into_rgba(), size: view.size, hanging, names }
 }
 
 /// Draws the cut surfaces; returns where each level's name belongs.
@@ -130,25 +166,28 @@ fn outlines(
     placed: &PlacedView,
     gain: f32,
 ) -> Vec<(Level, [f32; 2])> {
-    let segments = contours.cut(&case.vertebrae, placed.view.plane.axis(), placed.depth_mm() as f32);
-    // Length-weighted centre of each outline.
-    let mut centres = vec![([0.0f32; 2], 0.0f32); case.vertebrae.len()];
-    for segment in segments {
-        let Some(vertebra) = case.vertebrae.get(segment.vertebra) else { continue };
-        let [a, b] = segment.ends.map(|end| placed.pixel(end.into()));
-        let rgb = palette::bone_rgb(vertebra.level).map(|c| (f32::from(c) * gain.sqrt()) as u8);
-        canvas.line(a, b, Pen { rgb, alpha: 1.0, width: 1.5 });
-        let length = (a[0] - b[0]).hypot(a[1] - b[1]);
-        if let Some((sum, weight)) = centres.get_mut(segment.vertebra) {
-            sum[0] += 0.5 * (a[0] + b[0]) * length;
-            sum[1] += 0.5 * (a[1] + b[1]) * length;
-            *weight += length;
-        }
+    let (hanging, corner) = (placed.hanging, placed.corner());
+    let segments = match hanging.axis {
+        Some(axis) => contours.cut(&case.vertebrae, axis, corner[axis] as f32),
+        None => contours::cut_oblique(&case.vertebrae, corner, hanging.normal()),
+    };
+    let colour = |v: &Vertebra| palette::bone_rgb(v.level).map(|c| (f32::from(c) * gain.sqrt()) as u8);
+    let colours: Vec<_> = case.vertebrae.iter().map(colour).collect();
+    let middles = contours::draw(canvas, &segments, &placed.projection(), &colours);
+    // Outlines shorter than this (mm) are slivers that need no name.
+    let is_seen = |length: f32| f64::from(length) * placed.view.mm_per_pixel > 25.0;
+    let named = middles.into_iter().zip(&case.vertebrae).filter(|((_, length), _)| is_seen(*length));
+    named.map(|((middle, _), vertebra)| (vertebra.level, middle)).collect()
+}
+
+/// Moves a name off the tip, which it would hide.
+fn beside_tip([x, y]: [f32; 2], placed: &PlacedView, focus: &Focus) -> [f32; 2] {
+    let (Some(_), [tip_x, tip_y]) = (focus.pose(), placed.pixel(focus.position())) else { return [x, y] };
+    let (across, up) = NAME_CLEARANCE;
+    if (x - tip_x).abs() > across || (y - tip_y).abs() > up {
+        return [x, y];
     }
-    // Outlines shorter than this (pixels) are slivers that need no name.
-    let is_seen = |weight: f32| f64::from(weight) * placed.view.mm_per_pixel > 25.0;
-    let named = centres.into_iter().zip(&case.vertebrae).filter(|((_, weight), _)| is_seen(*weight));
-    named.map(|((sum, weight), vertebra)| (vertebra.level, sum.map(|c| c / weight))).collect()
+    [tip_x - across, if y > tip_y { tip_y + up } else { tip_y - up }]
 }
 
 /// The instrument projected onto the slice, and the crosshair at its tip.

@@ -59,7 +59,10 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>) {
                 chip.spawn(text(format!("{} {name}", number + 1), 17.0, palette::TEXT));
             });
         }
-        strip.spawn((text("", 20.0, palette::CAUTION), StepWords));
+        // Two lines where one is too short for the words.
+        let rest = Node { flex_grow: 1.0, flex_basis: px(0.0), min_width: px(0.0), ..default() };
+        let words = strip.spawn((text("", 17.0, palette::CAUTION), rest, StepWords)).id();
+        strip.commands().entity(words).insert(TextLayout::new(Justify::Left, LineBreak::WordBoundary));
     });
     let place =
         Node { position_type: PositionType::Absolute, right: px(FRAME + 8.0), bottom: px(RESERVED), ..default() };
@@ -111,7 +114,8 @@ pub fn write(
     for mut background in &mut frames {
         background.set_if_neq(BackgroundColor(color(picture.condition)));
     }
-    let steps = flow::progress(picture.session, !content.case.vertebrae.is_empty());
+    let has_bone = !content.case.vertebrae.is_empty();
+    let steps = flow::progress(picture.session, has_bone, content.header.is_demonstration);
     for (chip, mut background) in &mut chips {
         let color = match steps.get(chip.0) {
             Some(Progress::Done) => palette::DONE,

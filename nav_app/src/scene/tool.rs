@@ -115,28 +115,31 @@ pub fn follow(
     mut materials: ResMut<'_, Assets<Paint>>,
     mut tools: Query<'_, '_, (&mut Transform, &mut Visibility), IsTool>,
     mut balls: Query<'_, '_, (&mut Transform, &mut Visibility), IsBall>,
-    mut painted: Local<'_, Option<Condition>>,
+    mut painted: Local<'_, (Option<Condition>, Option<Color>)>,
 ) {
     let shown = picture.ct_from_tip.zip(palette::tool(picture.condition));
     for (mut transform, mut visibility) in &mut tools {
-        *visibility = if shown.is_some() { Visibility::Inherited } else { Visibility::Hidden };
+        visibility.set_if_neq(if shown.is_some() { Visibility::Inherited } else { Visibility::Hidden });
         if let Some((ct_from_tip, _)) = &shown {
-            *transform = content.frame.pose(ct_from_tip);
+            transform.set_if_neq(content.frame.pose(ct_from_tip));
         }
     }
     for (mut transform, mut visibility) in &mut balls {
         let error = shown.and_then(|(pose, _)| Some((pose, picture.predicted_tre_mm?)));
-        *visibility = if error.is_some() { Visibility::Inherited } else { Visibility::Hidden };
+        visibility.set_if_neq(if error.is_some() { Visibility::Inherited } else { Visibility::Hidden });
         let Some((pose, tre_mm)) = error else { continue };
         // The sphere is a millimetre large.
-        *transform = content.frame.pose(&pose).with_scale(Vec3::splat(tre_mm.clamp(0.1, BALL_MM)));
+        transform.set_if_neq(content.frame.pose(&pose).with_scale(Vec3::splat(tre_mm.clamp(0.1, BALL_MM))));
         let color = palette::error(tre_mm).with_alpha(BALL_ALPHA);
-        if let Some(mut ball) = materials.get_mut(&handles.error) {
+        // A material that is written to goes to the device again.
+        if painted.1.replace(color) != Some(color)
+            && let Some(mut ball) = materials.get_mut(&handles.error)
+        {
             ball.set_color(color);
         }
     }
-    let Some((_, color)) = shown.filter(|_| *painted != Some(picture.condition)) else { return };
-    *painted = Some(picture.condition);
+    let Some((_, color)) = shown.filter(|_| painted.0 != Some(picture.condition)) else { return };
+    painted.0 = Some(picture.condition);
     let is_stale = picture.condition == Condition::Stale;
     if let Some(mut solid) = materials.get_mut(&handles.solid) {
         solid.set_color(color);

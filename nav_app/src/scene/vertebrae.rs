@@ -5,11 +5,12 @@ use std::thread;
 use bevy::asset::RenderAssetUsages;
 use bevy::mesh::{Indices, Mesh as SceneMesh, PrimitiveTopology};
 use bevy::prelude::*;
+use drawing::{coarse, occlusion};
 use engine::case::Vertebra;
 use engine::surface::Mesh as BoneMesh;
 
 use super::paint::Paint;
-use super::{Content, coarse, occlusion, palette, residuals};
+use super::{Content, palette, residuals};
 
 /// Below this a vertebra is drawn hatched and its label carries a question mark.
 pub const UNCERTAIN_BELOW: f32 = 0.5;

@@ -5,6 +5,7 @@
 //! frame without need keep it to 3 MB a frame; [`run_window`] warns.
 
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -20,15 +21,19 @@ use geom::{Ct, Tip};
 
 use super::camera::{self, MainCamera, Orbit};
 use super::enlarge::{self, Enlarged};
-use super::keys::{self, Action};
+use super::hanging::SliceMode;
+use super::keys::{self, Action, Chosen};
 use super::labels::{self, ViewScale};
 use super::layout::{self, SpineView};
+use super::opening::{self, Open, Opened, Opening};
 use super::orbit_control::{self, IsChosen};
 use super::picture::{Condition, Feed, Picture};
 use super::quality::{Adaptive, Quality};
+use super::settings::{self, SceneSettings, SettingsFile};
 use super::slice_view::Screens;
 use super::slices::SliceWindow;
 use super::vertebrae::IsCoarse;
+use super::video::{self, Video};
 use super::volume::transfer::Preset;
 use super::volume::{Volume, VolumeSettings};
 use super::widgets::{self, text};
@@ -58,20 +63,52 @@ struct Antialiasing(Msaa);
 #[derive(Component)]
 struct Help;
 
-/// Opens the window and draws until it is closed. Must be called on the main
-/// thread, once a process.
+/// How a window begins, and what it may do.
+#[derive(Default)]
+pub struct SceneStart {
+    /// What is drawn at first.
+    pub settings: SceneSettings,
+    /// The file that follows what the user chooses.
+    pub settings_file: Option<PathBuf>,
+    /// Record a video into this folder from the beginning.
+    pub video: Option<PathBuf>,
+    /// Opens what is dropped on the window; nothing may be dropped without it.
+    pub opener: Option<Arc<dyn Open>>,
+}
+
+impl SceneStart {
+    /// As the user left it. A file that cannot be used is told and left alone.
+    #[must_use]
+    pub fn of_user() -> Self {
+        let Some(path) = SceneSettings::user_file() else { return Self::default() };
+        match SceneSettings::read(&path) {
+            Ok(settings) => {
+                Self { settings: settings.unwrap_or_default(), settings_file: Some(path), ..Self::default() }
+            }
+            Err(error) => {
+                tracing::warn!("{error:#}");
+                Self::default()
+            }
+        }
+    }
+}
+
+/// Opens the window as the user left it and draws until it is closed. Must be
+/// called on the main thread, once a process.
 ///
 /// # Errors
 /// There is no display or no Vulkan device; the message says what helps.
 pub fn run_window(input: SceneInput) -> Result<()> {
-    run_window_with(input, VolumeSettings::default())
+    run_window_with(input, SceneStart::of_user()).map(|_| ())
 }
 
-/// As [`run_window`], with the CT itself in the 3-D view from the beginning.
+/// As [`run_window`], begun as asked for. Returns what the user opened by
+/// dropping it on the window: then the window was closed to make room for it.
 ///
 /// # Errors
-/// As there.
-pub fn run_window_with(input: SceneInput, volume: VolumeSettings) -> Result<()> {
+/// As there; or the folder of the video cannot be used.
+pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Opened>> {
+    let SceneStart { settings: SceneSettings { window: grey, slices, volume }, settings_file, video, opener } = start;
     let Some(x_display) = adapter::display_name() else {
         bail!("there is no display to open a window on; pictures can be drawn without one");
     };
@@ -95,7 +132,16 @@ pub fn run_window_with(input: SceneInput, volume: VolumeSettings) -> Result<()> 
     super::add_content(&mut app, Content::new(input.case, input.header), Feed::live(input.snapshots));
     let own = matches!(volume.preset, Preset::Curve(_)).then(|| volume.preset.clone());
     let frame = if device.is_software { MOVING_FRAME.1 } else { MOVING_FRAME.0 };
+    let opening = Opening::new(opener);
+    let opened = opening.opened.clone();
+    if let Some(path) = settings_file {
+        app.insert_resource(SettingsFile::new(path)).add_systems(Last, settings::save);
+    }
+    app.insert_resource(video.map_or_else(|| Ok(Video::default()), Video::begun)?);
     app.insert_resource(volume)
+        .insert_resource(grey)
+        .insert_resource(slices)
+        .insert_resource(opening)
         .insert_resource(OwnPreset(own))
         .insert_resource(Adaptive::new(frame))
         .insert_resource(Antialiasing(if device.is_software { Msaa::Off } else { Msaa::Sample4 }))
@@ -111,9 +157,14 @@ pub fn run_window_with(input: SceneInput, volume: VolumeSettings) -> Result<()> 
                 .chain()
                 .before(camera::follow_orbit),
         )
+        .add_systems(Update, (opening::follow, video::record, tell_video))
         .add_systems(Update, (draw_when_needed, fit).chain().after(camera::follow_orbit).before(labels::place));
+    if device.is_software {
+        super::run_on_one_thread(&mut app);
+    }
     app.run();
-    Ok(())
+    let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(opened)
 }
 
 fn spawn(
@@ -144,8 +195,29 @@ fn spawn(
     commands.spawn(help).with_children(|help| {
         help.spawn(text(keys::help(), 22.0, palette::TEXT));
     });
+    let mut place = widgets::at(24.0, 20.0);
+    place.padding = UiRect::axes(px(10.0), px(4.0));
+    let words = text("", 22.0, palette::ON_ALARM);
+    commands.spawn((words, place, BackgroundColor(palette::ALARM), VideoWords, Visibility::Hidden, GlobalZIndex(1)));
     commands.insert_resource(ViewImage(view));
     commands.insert_resource(enlarged);
+}
+
+/// Tells that a video is being recorded.
+#[derive(Component)]
+struct VideoWords;
+
+/// Tells a video, and its length.
+fn tell_video(
+    video: Res<'_, Video>,
+    mut told: Local<'_, Option<u32>>,
+    mut words: Single<'_, '_, (&mut Text, &mut Visibility), With<VideoWords>>,
+) {
+    let frames = video.frames();
+    if std::mem::replace(&mut *told, frames) != frames {
+        words.1.set_if_neq(if frames.is_some() { Visibility::Inherited } else { Visibility::Hidden });
+        words.0.0 = frames.map_or_else(String::new, |frames| format!("REC {frames}"));
+    }
 }
 
 /// Keeps design and textures in step with the window's size and the quality.
@@ -157,12 +229,14 @@ fn fit(
     mut images: ResMut<'_, Assets<Image>>,
     mut scale: ResMut<'_, UiScale>,
     mut view_scale: ResMut<'_, ViewScale>,
+    mut screens: ResMut<'_, Screens>,
 ) {
     let fitting = (window.height() / layout::HEIGHT).clamp(0.2, 8.0);
     if scale.0 != fitting {
         scale.0 = fitting;
     }
     fit_view(&target.0, view.size(), quality.resolution, &mut images);
+    screens.bypass_change_detection().fit(fitting * window.scale_factor());
     // Names are placed by the picture's pixels, whatever it is stretched to.
     let pixels_per_design = fitting * window.scale_factor() * quality.resolution;
     if view_scale.0 != pixels_per_design {
@@ -249,6 +323,8 @@ struct Changed<'w> {
     enlarged: ResMut<'w, Enlarged>,
     volume: ResMut<'w, VolumeSettings>,
     window: ResMut<'w, SliceWindow>,
+    slices: ResMut<'w, SliceMode>,
+    video: ResMut<'w, Video>,
 }
 
 fn press_keys(
@@ -277,7 +353,12 @@ fn press_keys(
                 let Changed { screens, enlarged, .. } = &mut changed;
                 enlarged.show(&mut commands, screens, view, size * node.inverse_scale_factor(), plane);
             }
-            other => keys::apply(other, &mut changed.volume, &mut changed.window, own.0.as_ref()),
+            Action::Video => changed.video.toggle(),
+            other => {
+                let Changed { volume, window, slices, .. } = &mut changed;
+                let chosen = Chosen { volume: &mut *volume, window: &mut *window, slices: &mut *slices };
+                keys::apply(other, chosen, own.0.as_ref());
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn window(options: &NavigateArguments, started: &Started, plan: Vec<PlannedScrew
         verdict: Some(started.patient.recorded.verdict),
         rms_mm: Some(started.patient.recorded.rms_mm),
         ct_name: "case".into(),
-        plan,
+        plan: plan.into(),
         tool_shape: options.tool_shape.as_deref().map(read_tool_shape).transpose()?,
         touched: started.patient.touched().filter(|_| options.residuals),
         ..SceneHeader::default()

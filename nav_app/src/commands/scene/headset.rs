@@ -36,7 +36,8 @@ pub fn worker(
     ct_name: String,
     volume: VolumeSettings,
 ) -> Result<Output, Failure> {
-    let header = SceneHeader { ct_name, device: demonstration::SOURCE.into(), ..SceneHeader::default() };
+    let header =
+        SceneHeader { ct_name, device: demonstration::SOURCE.into(), is_demonstration: true, ..SceneHeader::default() };
     let snapshots = Box::new(Demonstration::moving(&case, tool_state(options.state)));
     let settings = XrSettings {
         frames: options.frames,

@@ -1,7 +1,9 @@
 //! `scene`: what the surgeon sees, without a session: to try it, to document
 //! it, to rehearse how faults look.
 
+mod appearance;
 mod demonstration;
+mod dropped;
 
 use std::sync::Arc;
 
@@ -11,10 +13,12 @@ use engine::segment::Progress;
 use serde_json::json;
 
 use crate::assets;
-use crate::cli::{CutChoice, SceneArguments, ToolStateChoice};
+use crate::cli::{SceneArguments, ToolStateChoice};
 use crate::failure::{Blame, Failure};
 use crate::report::{Output, Stages, stage_table};
-use crate::scene::{self, ClipBox, Preset, SceneHeader, SceneInput, ToolCut, VolumeSettings};
+#[cfg(not(feature = "xr"))]
+use crate::scene::VolumeSettings;
+use crate::scene::{self, SceneHeader, SceneInput, SceneStart};
 use crate::scene_input::read_tool_shape;
 
 pub use demonstration::Demonstration;
@@ -23,7 +27,8 @@ mod headset;
 
 /// Runs the command.
 pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
-    let volume = volume_settings(options)?;
+    let has_window = !options.headless && !options.xr && scene::display_name().is_some();
+    let (settings, settings_file) = appearance::read(options, has_window)?;
     if options.xr && !options.worker {
         return watch(options);
     }
@@ -32,7 +37,7 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
     let (case, ct_name) = read(options)?;
     let case = Arc::new(case);
     if options.worker {
-        return worker(options, case, ct_name, volume);
+        return worker(options, case, ct_name, settings.volume);
     }
     let plan = match &options.plan {
         Some(path) => super::plan::checked(path, &case, None)?,
@@ -40,18 +45,30 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
     };
     let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
     let device = demonstration::SOURCE.into();
-    let header = SceneHeader { ct_name, device, plan, tool_shape, ..SceneHeader::default() };
+    let header = SceneHeader {
+        ct_name,
+        device,
+        plan: plan.into(),
+        tool_shape,
+        is_demonstration: true,
+        ..SceneHeader::default()
+    };
     let state = tool_state(options.state);
     let mut images = Vec::new();
-    if !options.headless && scene::display_name().is_some() {
+    if has_window {
         stages.stage("show");
         let snapshots = Box::new(Demonstration::moving(&case, state));
-        scene::run_window_with(SceneInput { case, snapshots, header }, volume).internal()?;
+        let opener: Option<Arc<dyn scene::Open>> = Some(Arc::new(dropped::Dropped));
+        let start = SceneStart { settings, settings_file, video: options.video.clone(), opener };
+        let opened = scene::run_window_with(SceneInput { case, snapshots, header }, start).internal()?;
+        if let Some(opened) = opened {
+            dropped::show(options, &opened)?;
+        }
     } else {
         stages.stage("render");
         let snapshots = Box::new(Demonstration::still(&case, state));
         let input = SceneInput { case, snapshots, header };
-        images = scene::render_headless_with(input, volume, &options.out, &mut |_| {}).internal()?;
+        images = scene::render_headless_with(input, settings, &options.out, &mut |_| {}).internal()?;
     }
     let images: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
     let (stages, total_ms) = stages.finish();
@@ -101,38 +118,4 @@ fn read(options: &SceneArguments) -> Result<(Case, String), Failure> {
 pub fn shipped_case() -> Result<Case, Failure> {
     let (ct, labels) = assets::demo_ct_and_labels().internal()?;
     Ok(Case::from_labels(ct, labels))
-}
-
-/// How the volume is to be drawn.
-fn volume_settings(options: &SceneArguments) -> Result<VolumeSettings, Failure> {
-    let preset = match options.volume.as_deref() {
-        None | Some("bone") => Preset::Bone,
-        Some("bone-skin") => Preset::BoneAndSkin,
-        Some("angiography") => Preset::Angiography,
-        Some(path) => Preset::from_file(path.as_ref()).bad_input()?,
-    };
-    let cut = match options.cut {
-        CutChoice::None => ToolCut::Nothing,
-        CutChoice::Across => ToolCut::Across,
-        CutChoice::Along => ToolCut::Along,
-    };
-    let clip_box = options.clip_box.as_deref().map_or(Ok(ClipBox::Spine), clip_box)?;
-    let (is_shown, has_surfaces) = (options.volume.is_some(), !options.no_surfaces);
-    Ok(VolumeSettings { is_shown, has_surfaces, preset, clip_box, cut })
-}
-
-fn clip_box(text: &str) -> Result<ClipBox, Failure> {
-    match text {
-        "spine" => return Ok(ClipBox::Spine),
-        "whole" => return Ok(ClipBox::Whole),
-        _ => {}
-    }
-    let numbers: Vec<f64> =
-        text.split(',').filter_map(|n| n.trim().parse().ok()).filter(|n: &f64| n.is_finite()).collect();
-    match numbers.as_slice() {
-        &[ax, ay, az, bx, by, bz] if ax < bx && ay < by && az < bz => Ok(ClipBox::Corners([ax, ay, az], [bx, by, bz])),
-        _ => Err(Failure::WrongUse(anyhow::anyhow!(
-            "--clip-box {text:?}: write `spine`, `whole`, or the lower and the upper corner as X,Y,Z,X,Y,Z in mm (LPS)"
-        ))),
-    }
 }

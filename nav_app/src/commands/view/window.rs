@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::journal::case_hash;
+use engine::register::Verdict;
 use engine::rt::Snapshot;
 use engine::stream::LinkState;
 use engine::stream::description::hexadecimal;
@@ -30,7 +31,9 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
         let what = format!("{} is not the case that the engine navigates; give the same folder", path.display());
         return Err(Failure::BadInput(anyhow::anyhow!(what)));
     }
+    let is_described = |verdict: &Verdict| verdict.to_string() == described.registration.verdict;
     let header = SceneHeader {
+        verdict: [Verdict::Accept, Verdict::Doubtful, Verdict::Reject].into_iter().find(is_described),
         rms_mm: Some(described.registration.rms_mm),
         ct_name: "case".into(),
         device: format!("{} (engine {})", described.tracker, described.session),

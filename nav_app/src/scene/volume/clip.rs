@@ -6,6 +6,7 @@
 use bevy::prelude::*;
 use engine::case::Case;
 use geom::{Ct, Point, Tip, Transform as Pose, Vector};
+use serde::{Deserialize, Serialize};
 
 use super::super::units::SceneFrame;
 
@@ -17,7 +18,8 @@ const BEHIND_MM: f64 = 6.0;
 const FAR_M: f32 = 100.0;
 
 /// The box that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ClipBox {
     /// All of the CT.
     #[default]
@@ -29,7 +31,8 @@ pub enum ClipBox {
 }
 
 /// A plane through the tip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ToolCut {
     /// None.
     #[default]

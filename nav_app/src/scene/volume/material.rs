@@ -31,6 +31,8 @@ pub struct March {
     pub plane: Vec4,
     /// Step, m; m left free before surfaces; lowest HU of the table; 1 / its range.
     pub ray: Vec4,
+    /// x: 1 while the view moves, when rays do less.
+    pub haste: Vec4,
 }
 
 /// The volume's material.

@@ -18,10 +18,12 @@ pub mod material;
 pub mod texture;
 pub mod transfer;
 
+use anyhow::{Result, ensure};
 use bevy::core_pipeline::prepass::DepthPrepass;
 use bevy::prelude::*;
 use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
 use engine::volume::{BLOCK, BlockRanges, Grid};
+use serde::{Deserialize, Serialize};
 
 use super::camera::Eye3d;
 use super::picture::Picture;
@@ -39,7 +41,8 @@ const BEFORE_SURFACES_MM: f32 = 1.5;
 const STEP_MM: (f32, f32) = (0.35, 0.8);
 
 /// What the user wants to see of the CT.
-#[derive(Resource, Debug, Clone, PartialEq)]
+#[derive(Resource, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct VolumeSettings {
     /// True when the CT is drawn.
     pub is_shown: bool,
@@ -64,6 +67,20 @@ impl Default for VolumeSettings {
             clip_box: ClipBox::Spine,
             cut: ToolCut::Nothing,
         }
+    }
+}
+
+impl VolumeSettings {
+    /// Refuses what cannot be drawn: a box without inside, a curve that is none.
+    ///
+    /// # Errors
+    /// The message says which value.
+    pub fn check(&self) -> Result<()> {
+        if let ClipBox::Corners(low, high) = &self.clip_box {
+            let is_open = low.iter().zip(high).all(|(low, high)| low.is_finite() && high.is_finite() && low < high);
+            ensure!(is_open, "a box has its lower corner first and below the upper one; found {low:?} and {high:?}");
+        }
+        self.preset.check()
     }
 }
 
@@ -137,6 +154,7 @@ fn prepare(
             keep_high: Vec4::INFINITY,
             plane: Vec4::ZERO,
             ray: Vec4::ONE,
+            haste: Vec4::ZERO,
         },
         hounsfield: images.add(texture::hounsfield(grid.size(), halves)),
         distances,
@@ -222,6 +240,7 @@ fn march(
         keep_low: low.extend(0.0),
         keep_high: high.extend(0.0),
         plane: settings.cut.plane(picture.ct_from_tip.as_ref(), eye, &content.frame),
+        haste: Vec4::X * f32::from(u8::from(quality.step > 1.0)),
         ray: Vec4::new(step_mm * units::M_PER_MM, free_mm * units::M_PER_MM, LOWEST_HU, 1.0 / (HIGHEST_HU - LOWEST_HU)),
         ..before
     };

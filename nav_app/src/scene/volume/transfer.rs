@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 /// Range of the table, HU; beyond it the ends count.
 pub const LOWEST_HU: f32 = -1024.0;
@@ -18,7 +19,8 @@ const MAX_POINTS: usize = 256;
 const MAX_BYTES: u64 = 1 << 16;
 
 /// Colour (sRGB, 0 to 1) and opacity of a millimetre at some HU.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CurvePoint {
     /// Hounsfield units.
     pub hu: f32,
@@ -29,12 +31,14 @@ pub struct CurvePoint {
 }
 
 /// What of the CT is drawn.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// Bone alone.
     #[default]
     Bone,
     /// Bone through translucent skin.
+    #[serde(rename = "bone-skin")]
     BoneAndSkin,
     /// Vessels with contrast agent, bone faint.
     Angiography,
@@ -134,22 +138,41 @@ impl Preset {
                 continue;
             }
             let numbers: Result<Vec<f32>, _> = line.split_whitespace().map(str::parse).collect();
-            let Some([hu, red, green, blue, opacity]) = numbers.as_deref().ok() else {
+            let Some(&[hu, red, green, blue, opacity]) = numbers.as_deref().ok() else {
                 bail!("line {number}: five numbers are needed, `HU red green blue opacity`; found {line:?}");
             };
-            let shares = [red, green, blue, opacity];
-            ensure!(
-                hu.is_finite() && shares.iter().all(|share| (0.0..=1.0).contains(*share)),
-                "line {number}: colours and opacity lie between 0 and 1, HU are finite; found {line:?}"
-            );
-            let is_rising = points.last().is_none_or(|last| last.hu < *hu);
-            ensure!(is_rising, "line {number}: HU must rise from line to line; {hu} does not");
-            ensure!(points.len() < MAX_POINTS, "more than {MAX_POINTS} points");
-            points.push(at(*hu, [*red, *green, *blue], *opacity));
+            let point = at(hu, [red, green, blue], opacity);
+            check_point(points.last(), &point).with_context(|| format!("line {number}"))?;
+            points.push(point);
+            ensure!(points.len() <= MAX_POINTS, "more than {MAX_POINTS} points");
         }
-        ensure!(points.len() >= 2, "a curve has at least two points; found {}", points.len());
-        Ok(Self::Curve(points))
+        let curve = Self::Curve(points);
+        curve.check()?;
+        Ok(curve)
     }
+
+    /// Refuses a curve of one point or of too many, and values out of range.
+    ///
+    /// # Errors
+    /// The message says which value.
+    pub fn check(&self) -> Result<()> {
+        let Self::Curve(points) = self else { return Ok(()) };
+        let count = points.len();
+        ensure!((2..=MAX_POINTS).contains(&count), "a curve has at least two points and {MAX_POINTS} at most: {count}");
+        let before = std::iter::once(None).chain(points.iter().map(Some));
+        before.zip(points).try_for_each(|(before, point)| check_point(before, point)).context("a curve")
+    }
+}
+
+/// One point of a curve after another.
+fn check_point(before: Option<&CurvePoint>, point: &CurvePoint) -> Result<()> {
+    let CurvePoint { hu, rgb: [red, green, blue], opacity } = *point;
+    ensure!(
+        hu.is_finite() && [red, green, blue, opacity].iter().all(|share| (0.0..=1.0).contains(share)),
+        "colours and opacity lie between 0 and 1, HU are finite; found {hu} {red} {green} {blue} {opacity}"
+    );
+    ensure!(before.is_none_or(|before| before.hu < hu), "HU must rise from point to point; {hu} does not");
+    Ok(())
 }
 
 fn interpolate(points: &[CurvePoint], hu: f32) -> CurvePoint {

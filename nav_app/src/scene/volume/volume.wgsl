@@ -20,6 +20,8 @@ struct March {
     // x: step, m; y: m left free before surfaces; z: lowest HU of the table;
     // w: 1 / its range.
     ray: vec4<f32>,
+    // x: 1 while the view moves: see `hasty`.
+    haste: vec4<f32>,
 }
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> march: March;
@@ -32,6 +34,10 @@ struct March {
 // Bounds the loop whatever the uniforms hold.
 const MOST_STEPS: i32 = 4096;
 const OPAQUE: f32 = 0.97;
+// While the view moves a ray ends earlier, slopes are taken from half the
+// samples, and what adds less than this to the picture is not lit.
+const OPAQUE_IN_HASTE: f32 = 0.9;
+const FAINT: f32 = 0.04;
 
 fn hu(at: vec3<f32>) -> f32 {
     return textureSampleLevel(hounsfield, hounsfield_sampler, at, 0.0).r;
@@ -98,10 +104,12 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
     // (Jimenez 2014, interleaved gradient noise).
     let jitter = fract(52.9829189 * fract(dot(floor(in.position.xy), vec2(0.06711056, 0.00583715))));
     var t = start + step * jitter;
+    let hasty = march.haste.x > 0.5;
+    let opaque = select(OPAQUE, OPAQUE_IN_HASTE, hasty);
     var color = vec3(0.0);
     var alpha = 0.0;
     for (var i = 0; i < MOST_STEPS; i++) {
-        if t >= end || alpha > OPAQUE {
+        if t >= end || alpha > opaque {
             break;
         }
         let at = o + t * d;
@@ -121,11 +129,21 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
         let tissue = textureSampleLevel(colors, colors_sampler, vec2(place, 0.5), 0.0);
         if tissue.a > 0.002 {
             let opacity = 1.0 - pow(1.0 - tissue.a, step_mm);
-            let slope = vec3(
-                hu(at + vec3(one.x, 0.0, 0.0)) - hu(at - vec3(one.x, 0.0, 0.0)),
-                hu(at + vec3(0.0, one.y, 0.0)) - hu(at - vec3(0.0, one.y, 0.0)),
-                hu(at + vec3(0.0, 0.0, one.z)) - hu(at - vec3(0.0, 0.0, one.z)),
-            ) * march.voxels.xyz;
+            let share = (1.0 - alpha) * opacity;
+            if hasty && share < FAINT {
+                color += share * tissue.rgb * 0.6;
+                alpha += share;
+                t += step;
+                continue;
+            }
+            let ahead =
+                vec3(hu(at + vec3(one.x, 0.0, 0.0)), hu(at + vec3(0.0, one.y, 0.0)), hu(at + vec3(0.0, 0.0, one.z)));
+            var behind = vec3(value);
+            if !hasty {
+                behind =
+                    vec3(hu(at - vec3(one.x, 0.0, 0.0)), hu(at - vec3(0.0, one.y, 0.0)), hu(at - vec3(0.0, 0.0, one.z)));
+            }
+            let slope = (ahead - behind) * march.voxels.xyz;
             // Out of the dense side; a gradient turns by the transposed inverse.
             let normal = -(transpose(march.texture_from_world) * vec4(slope, 0.0)).xyz;
             let steepness = length(normal);
@@ -136,8 +154,8 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
                 let facing = select(n, -n, dot(n, dir) > 0.0);
                 lit = light::shade(tissue.rgb, facing, -dir, axes, 1.0);
             }
-            color += (1.0 - alpha) * opacity * lit;
-            alpha += (1.0 - alpha) * opacity;
+            color += share * lit;
+            alpha += share;
         }
         t += step;
     }

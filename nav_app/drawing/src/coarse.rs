@@ -1,7 +1,7 @@
 //! Fewer triangles, for devices without a graphics processor.
 //!
 //! There the time of a frame grows with their number, and Mesa 22.3's software
-//! device keeps some memory of everything it ever drew (see `window`). Only the
+//! device keeps some memory of everything it ever drew. Only the
 //! window's bone is coarsened: pictures and slice outlines keep the full
 //! surface.
 

@@ -6,11 +6,14 @@
 
 use engine::case::Vertebra;
 use engine::surface::Mesh;
+use geom::nalgebra::Vector3;
 
-use crate::scene_input::PlannedScrew;
+use crate::canvas::{Canvas, Pen};
 
 /// Thickness of a slab, mm.
 const SLAB_MM: f32 = 2.0;
+/// Width of an outline, pixels.
+const WIDTH: f32 = 1.5;
 /// Slabs along an axis; bounds what a broken mesh can ask for.
 const MAX_SLABS: usize = 4096;
 
@@ -31,8 +34,6 @@ type Slab = Vec<(usize, [u32; 3])>;
 pub struct Contours {
     low: [f32; 3],
     slabs: [Vec<Slab>; 3],
-    /// Planned screws, outlined as well.
-    pub screws: Vec<PlannedScrew>,
 }
 
 impl Contours {
@@ -61,13 +62,7 @@ impl Contours {
                 }
             }
         }
-        Self { low, slabs, screws: Vec::new() }
-    }
-
-    /// Has these screws outlined.
-    #[must_use]
-    pub fn with_screws(self, screws: &[PlannedScrew]) -> Self {
-        Self { screws: screws.to_vec(), ..self }
+        Self { low, slabs }
     }
 
     /// The outlines where LPS axis `axis` equals `at_mm`.
@@ -83,10 +78,87 @@ impl Contours {
             .iter()
             .filter_map(|(number, triangle)| {
                 let corners = corners(&vertebrae.get(*number)?.mesh, triangle)?;
-                Some(Segment { vertebra: *number, ends: crossing(corners, axis, at_mm)? })
+                let heights = corners.map(|corner| corner[axis] - at_mm);
+                Some(Segment { vertebra: *number, ends: crossing(corners, heights)? })
             })
             .collect()
     }
+}
+
+/// The outlines on any plane, through `at` and square to `normal` (unit length):
+/// bones whose box the plane misses are left out, the others searched whole. About
+/// 2 ms where the plane runs along a lumbar spine.
+#[must_use]
+pub fn cut_oblique(vertebrae: &[Vertebra], at: Vector3<f64>, normal: Vector3<f64>) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let (n, offset) = (normal.cast::<f32>(), normal.dot(&at) as f32);
+    let mut heights = Vec::new();
+    for (number, vertebra) in vertebrae.iter().enumerate() {
+        let mesh = &vertebra.mesh;
+        let Some((low, high)) = mesh.bounds() else { continue };
+        let (centre, half) = ((low.vector3() + high.vector3()) * 0.5, (high.vector3() - low.vector3()) * 0.5);
+        if normal.dot(&(centre - at)).abs() > normal.abs().dot(&half) {
+            continue;
+        }
+        heights.clear();
+        heights.extend(mesh.vertices.iter().map(|v| v[0] * n.x + v[1] * n.y + v[2] * n.z - offset));
+        let crossed = |t: &&[u32; 3]| {
+            let is_below = t.map(|i| heights.get(i as usize).is_some_and(|h| *h < 0.0));
+            is_below[0] != is_below[1] || is_below[1] != is_below[2]
+        };
+        for triangle in mesh.triangles.iter().filter(crossed) {
+            let Some(corners) = corners(mesh, triangle) else { continue };
+            let heights = triangle.map(|i| heights.get(i as usize).copied().unwrap_or_default());
+            segments.extend(crossing(corners, heights).map(|ends| Segment { vertebra: number, ends }));
+        }
+    }
+    segments
+}
+
+/// Where the pixels of a slice lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Projection {
+    /// Middle of the first pixel, LPS mm.
+    pub corner: [f32; 3],
+    /// Pixels along the columns for each mm along x, y, z.
+    pub right: [f32; 3],
+    /// Pixels along the rows for each mm along x, y, z.
+    pub down: [f32; 3],
+}
+
+impl Projection {
+    fn pixel(&self, at: [f32; 3]) -> [f32; 2] {
+        let [x, y, z] = [0, 1, 2].map(|axis: usize| at[axis] - self.corner[axis]);
+        [self.right, self.down].map(|along| x * along[0] + y * along[1] + z * along[2])
+    }
+}
+
+/// Draws outlines, each vertebra's in its colour, and returns the middle of each
+/// vertebra's outlines and their length, in pixels; length 0 where there is none.
+#[must_use]
+pub fn draw(
+    canvas: &mut Canvas,
+    segments: &[Segment],
+    projection: &Projection,
+    colours: &[[u8; 3]],
+) -> Vec<([f32; 2], f32)> {
+    let mut middles = vec![([0.0f32; 2], 0.0f32); colours.len()];
+    for segment in segments {
+        let (Some(rgb), Some((sum, weight))) = (colours.get(segment.vertebra), middles.get_mut(segment.vertebra))
+        else {
+            continue;
+        };
+        let [a, b] = segment.ends.map(|end| projection.pixel(end));
+        canvas.line(a, b, Pen { rgb: *rgb, alpha: 1.0, width: WIDTH });
+        let length = (a[0] - b[0]).hypot(a[1] - b[1]);
+        sum[0] += 0.5 * (a[0] + b[0]) * length;
+        sum[1] += 0.5 * (a[1] + b[1]) * length;
+        *weight += length;
+    }
+    middles
+        .into_iter()
+        .map(|(sum, length)| (sum.map(|c| if length > 0.0 { c / length } else { 0.0 }), length))
+        .collect()
 }
 
 fn slab(at_mm: f32, low: f32) -> usize {
@@ -99,16 +171,17 @@ fn corners(mesh: &Mesh, triangle: &[u32; 3]) -> Option<[[f32; 3]; 3]> {
     Some([at(triangle[0])?, at(triangle[1])?, at(triangle[2])?])
 }
 
-/// Where a triangle crosses the plane; `None` when it does not.
-fn crossing(corners: [[f32; 3]; 3], axis: usize, at_mm: f32) -> Option<[[f32; 3]; 2]> {
+/// Where a triangle crosses the plane, above which its corners are `heights`
+/// high; `None` when it does not.
+fn crossing(corners: [[f32; 3]; 3], heights: [f32; 3]) -> Option<[[f32; 3]; 2]> {
     let mut ends = [None, None];
-    for (a, b) in [(0, 1), (1, 2), (2, 0)].map(|(i, j)| (corners[i], corners[j])) {
+    for (i, j) in [(0, 1), (1, 2), (2, 0)] {
         // Half-open, so that a vertex in the plane counts once.
-        if (a[axis] < at_mm) == (b[axis] < at_mm) {
+        if (heights[i] < 0.0) == (heights[j] < 0.0) {
             continue;
         }
-        let t = (at_mm - a[axis]) / (b[axis] - a[axis]);
-        let point = std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t);
+        let (a, b, t) = (corners[i], corners[j], heights[i] / (heights[i] - heights[j]));
+        let point = std::array::from_fn(|axis| a[axis] + (b[axis] - a[axis]) * t);
         *ends.iter_mut().find(|end| end.is_none())? = Some(point);
     }
     Some([ends[0]?, ends[1]?])
@@ -146,5 +219,14 @@ mod tests {
             assert!(contours.cut(std::slice::from_ref(&ball), axis, at + 20.0).is_empty());
             assert!(contours.cut(std::slice::from_ref(&ball), axis, at - 40.0).is_empty());
         }
+        // The same at any slant, 6 mm above the centre.
+        let normal = Vector3::new(0.48, -0.6, 0.64);
+        let at = Vector3::new(5.0, 6.0, 7.0) + normal * 6.0;
+        let segments = cut_oblique(std::slice::from_ref(&ball), at, normal);
+        let vector = |p: [f32; 3]| Vector3::from(p).cast::<f64>();
+        let length: f64 = segments.iter().map(|s| (vector(s.ends[0]) - vector(s.ends[1])).norm()).sum();
+        assert!((length - 2.0 * std::f64::consts::PI * 8.0).abs() < 0.5, "{length}");
+        assert!(segments.iter().flat_map(|s| s.ends).all(|end| normal.dot(&(vector(end) - at)).abs() < 1e-3));
+        assert!(cut_oblique(std::slice::from_ref(&ball), at + normal * 10.0, normal).is_empty());
     }
 }
