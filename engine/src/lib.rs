@@ -14,6 +14,7 @@ pub mod latency;
 pub mod level;
 pub mod measure;
 pub mod nnunet;
+pub mod plan;
 pub mod register;
 pub mod rehearsal;
 pub mod rt;

@@ -13,6 +13,7 @@ mod live;
 mod measure;
 mod models;
 mod navigate;
+mod plan;
 mod record;
 mod register;
 mod rehearse;
@@ -67,6 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Drr(options) => drr::run(options, arguments.quiet),
         Command::Measure(options) => measure::run(options),
         Command::Xray(options) => xray::run(options, arguments.quiet),
+        Command::Plan(options) => plan::run(&options.what),
         Command::Report(options) => case_report::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),
