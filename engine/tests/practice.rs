@@ -9,7 +9,7 @@ use geom::Point;
 
 /// Two phantom vertebrae as labels L2 and L3.
 fn labels() -> LabelMap {
-    let grid = Grid::axis_aligned([110, 100, 120], [1.0; 3], Point::new(-55.0, -50.0, -40.0)).unwrap();
+    let grid = Grid::axis_aligned([74, 67, 80], [1.5; 3], Point::new(-55.0, -50.0, -40.0)).unwrap();
     let mut labels = LabelMap { labels: vec![0; grid.len()], grid };
     for (level, number) in [(0, 22), (1, 21)] {
         let bone = BoneDistance::new(&phantom::vertebra(level)).unwrap();

@@ -9,6 +9,7 @@ mod files;
 mod measure;
 mod models;
 mod navigate;
+mod plan;
 mod register;
 mod xray;
 
@@ -46,6 +47,7 @@ fn wrong_use_is_status_2() {
 fn every_command_has_help_with_an_example() {
     for command in
         ["demo", "segment", "register", "navigate", "replay", "export", "measure", "xray", "report", "bench", "doctor"]
+        ["demo", "segment", "register", "navigate", "replay", "export", "measure", "plan", "report", "bench", "doctor"]
     {
         let output = spinenav(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
