@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::HeadsetArguments;
+
 /// Where a session is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum View {
@@ -74,6 +76,12 @@ pub struct NavigateArguments {
     /// Where the session is shown.
     #[arg(long, value_enum, default_value = "desktop")]
     pub view: View,
+    /// In a headset, instead of a window.
+    #[command(flatten)]
+    pub headset: HeadsetArguments,
+    /// Headset: folder of pictures and report.
+    #[arg(long, default_value = "spinenav-headset")]
+    pub out: PathBuf,
     /// Length of a session without a window, s; 0 goes on until it is ended.
     #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]
     pub seconds: f64,

@@ -2,12 +2,15 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `headset` | the session in a headset (feature `xr`) |
 //! | [`session`] | a session from its options to its end; `engine` runs the same |
 //! | [`tracker`] | where the poses come from, by address |
 //! | [`patient`] | case and registration |
 //! | [`typed`] | what the user types meanwhile: landmark checks |
 //! | [`watch`] | what happens, in words, and what the user is asked to do |
 
+#[cfg(feature = "xr")]
+mod headset;
 mod patient;
 mod session;
 mod tracker;
@@ -33,6 +36,14 @@ pub(super) use watch::Watch;
 
 /// Runs the command.
 pub fn run(options: &NavigateArguments, quiet: bool) -> Result<Output, Failure> {
+    #[cfg(feature = "xr")]
+    if let Some(address) = options.headset.feed {
+        return headset::worker(options, address);
+    }
+    #[cfg(not(feature = "xr"))]
+    if options.headset.xr {
+        return Err(super::without_headset());
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let started = Started::new(&options.session, &clock, None, "navigate")?;
     let watched = follow(options, &started, quiet)?;
@@ -43,6 +54,10 @@ pub fn run(options: &NavigateArguments, quiet: bool) -> Result<Output, Failure> 
 /// its end was typed.
 fn follow(options: &NavigateArguments, started: &Started, quiet: bool) -> Result<Watch, Failure> {
     let snapshots = started.live.reader();
+    #[cfg(feature = "xr")]
+    if options.headset.xr {
+        return headset::follow(options, started, &snapshots, quiet);
+    }
     let has_window = options.view == View::Desktop && scene::display_name().is_some();
     if !has_window {
         let length = Duration::from_secs_f64(options.seconds);
@@ -57,13 +72,18 @@ fn follow(options: &NavigateArguments, started: &Started, quiet: bool) -> Result
     })
 }
 
-fn window(started: &Started) -> Result<(), Failure> {
-    let header = SceneHeader {
+/// The panel's lines that stay the same.
+fn header(started: &Started) -> SceneHeader {
+    SceneHeader {
         verdict: Some(started.patient.recorded.verdict),
         rms_mm: Some(started.patient.recorded.rms_mm),
         ct_name: "case".into(),
         ..SceneHeader::default()
-    };
+    }
+}
+
+fn window(started: &Started) -> Result<(), Failure> {
+    let header = header(started);
     let snapshots = Box::new(Running(started.live.clone()));
     scene::run_window(SceneInput { case: started.case.clone(), snapshots, header }).internal()
 }

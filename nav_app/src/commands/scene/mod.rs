@@ -28,20 +28,19 @@ mod headset;
 
 /// Runs the command.
 pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
-    let has_window = !options.headless && !options.xr && scene::display_name().is_some();
+    let has_window = !options.headless && !options.headset.xr && scene::display_name().is_some();
     let (settings, settings_file) = appearance::read(options, has_window)?;
-    if options.xr && !options.worker {
+    if options.headset.xr && !options.headset.worker {
         return watch(options);
     }
     let mut stages = Stages::new(quiet);
     stages.stage("read");
     let (case, ct_name) = read(options)?;
     let case = Arc::new(case);
-    if options.worker {
+    if options.headset.worker {
         return worker(options, case, ct_name, settings.volume);
     }
-    let header =
-        SceneHeader { ct_name, device: demonstration::SOURCE.into(), is_demonstration: true, ..SceneHeader::default() };
+    let header = demonstrated(ct_name);
     let state = tool_state(options.state);
     let mut images = Vec::new();
     if has_window {
@@ -75,13 +74,17 @@ use headset::{watch, worker};
 
 #[cfg(not(feature = "xr"))]
 fn watch(_options: &SceneArguments) -> Result<Output, Failure> {
-    let what = "this build has no headset support: build with `cargo build --features xr`";
-    Err(Failure::WrongUse(anyhow::anyhow!(what)))
+    Err(super::without_headset())
 }
 
 #[cfg(not(feature = "xr"))]
 fn worker(options: &SceneArguments, _: Arc<Case>, _: String, _: VolumeSettings) -> Result<Output, Failure> {
     watch(options)
+}
+
+/// The panel of an instrument that nobody holds.
+fn demonstrated(ct_name: String) -> SceneHeader {
+    SceneHeader { ct_name, device: demonstration::SOURCE.into(), is_demonstration: true, ..SceneHeader::default() }
 }
 
 const fn tool_state(choice: ToolStateChoice) -> ToolState {
