@@ -22,7 +22,11 @@ pub fn worker(
     ct_name: String,
     volume: VolumeSettings,
 ) -> Result<Output, Failure> {
-    let snapshots = Box::new(Demonstration::moving(&case, tool_state(options.state)));
+    let state = tool_state(options.state);
+    // Counted frames are for comparing: the last one is the same each time.
+    let is_still = options.headset.frames > 0;
+    let shown = if is_still { Demonstration::still(&case, state) } else { Demonstration::moving(&case, state) };
+    let snapshots = Box::new(shown);
     draw(&options.headset, &options.out, SceneInput { case, snapshots, header: demonstrated(ct_name) }, volume)
 }
 
