@@ -11,10 +11,8 @@ cache=$(cd "$3/dicom_network" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work"/{a,b}
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-if ! "$cache/venv/bin/python" -c 'import pynetdicom' 2>/dev/null; then
-    python3 -m venv "$cache/venv"
-    "$cache/venv/bin/pip" install -q pynetdicom==3.0.4
-fi
+source "$here/common.sh"
+python_with "$cache" pynetdicom==3.0.4
 python=$cache/venv/bin/python
 SLAB=${SLAB:-275} python3 "$here/write_dicom_dumps.py" "$here/../nav_app/assets/lidc-idri-0001-spine-ct.nii.gz" "$work"
 for dump in "$work"/dumps/*.dump; do

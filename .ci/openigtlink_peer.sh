@@ -13,19 +13,9 @@ cache=$(cd "$1/openigtlink" && pwd)
 out=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$out"' EXIT
 
-missing=()
-for package in libopenigtlink-dev g++ python3-venv; do
-    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-    sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get -o DPkg::Lock::Timeout=600 update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}"
-fi
-if ! [ -x "$cache/venv/bin/python" ] || ! "$cache/venv/bin/python" -c 'import pyigtl' 2>/dev/null; then
-    python3 -m venv "$cache/venv"
-    "$cache/venv/bin/pip" install -q pyigtl==0.3.4
-fi
+source .ci/common.sh
+need_packages libopenigtlink-dev g++
+python_with "$cache" pyigtl==0.3.4
 if ! [ "$cache/peer" -nt .ci/openigtlink_peer.cpp ]; then
     g++ -std=c++17 -O1 -I/usr/include/openigtlink .ci/openigtlink_peer.cpp -lOpenIGTLink -lpthread -o "$cache/peer"
 fi

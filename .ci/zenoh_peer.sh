@@ -16,22 +16,11 @@ case=$3
 out=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$out"' EXIT
 
-missing=()
-for package in openssl python3-venv; do
-    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-    sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get -o DPkg::Lock::Timeout=600 update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}"
-fi
-if ! [ -x "$cache/venv/bin/python" ] || ! "$cache/venv/bin/python" -c 'import zenoh' 2>/dev/null; then
-    python3 -m venv "$cache/venv"
-    "$cache/venv/bin/pip" install -q eclipse-zenoh==1.10.2
-fi
+source .ci/common.sh
+need_packages openssl python3
+python_with "$cache" eclipse-zenoh==1.10.2
 python=("$cache/venv/bin/python" .ci/zenoh_peer.py)
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 passed() { printf '%-48s ok  %s\n' "$1" "$2"; }
 # engine NAME OPTION...: starts one and waits until it says where it is heard.
 engine() {
@@ -85,19 +74,9 @@ passed "eclipse-zenoh sees that the engine was killed" "$(tail -1 "$out/watch")"
 
 # An authority, the engine, an observer, a console, and somebody nobody named;
 # and an outsider with another authority's certificate.
-curve=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
-authority() {
-    openssl req -x509 "${curve[@]}" -keyout "$out/$1.key" -out "$out/$1.pem" -days 2 -subj "/CN=$1" \
-        -addext keyUsage=critical,keyCertSign 2>/dev/null
-}
-certificate() {
-    openssl req "${curve[@]}" -keyout "$out/$2.key" -out "$out/$2.csr" -subj "/CN=$2" 2>/dev/null
-    openssl x509 -req -in "$out/$2.csr" -CA "$out/$1.pem" -CAkey "$out/$1.key" -CAcreateserial -days 2 \
-        -extfile <(echo 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$out/$2.pem" 2>/dev/null
-}
-authority ca; authority other
-for name in theatre observer console stranger; do certificate ca "$name"; done
-certificate other outsider
+authority "$out" ca; authority "$out" other
+for name in theatre observer console stranger; do certificate "$out" ca "$name"; done
+certificate "$out" other outsider
 port=$(free_port)
 engine remote --listen "tls/127.0.0.1:$port" --observer observer --operator console \
     --tls-authority "$out/ca.pem" --tls-certificate "$out/theatre.pem" --tls-key "$out/theatre.key"

@@ -20,8 +20,10 @@
 //! | [`tensor`] | `[channels, depth, height, width]` data | all |
 //! | [`roofline`] | what this processor can do at most | `spinenav bench segment` |
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
+//! | [`mod@radiograph`] | X-rays of a CT | `engine::xray` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
+//! | [`disk_space`] | room on a disk | `engine::dicom_receiver` |
 //! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
 //! | [`processor_affinity`] | threads that share a processor | `engine::rt` |
 //! | [`point_to_plane`] | sums over the points of a registration | `engine::register` |
@@ -34,6 +36,7 @@ pub mod cuda;
 pub mod detect;
 pub mod device;
 mod disjoint_sets;
+pub mod disk_space;
 pub mod distance;
 pub mod error;
 pub mod gaussian;
@@ -45,6 +48,7 @@ pub mod morphology;
 pub mod point_to_plane;
 pub mod processor_affinity;
 pub mod program;
+pub mod radiograph;
 pub mod resample;
 pub mod roofline;
 pub mod tensor;

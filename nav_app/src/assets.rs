@@ -45,10 +45,31 @@ pub fn model(name: &str) -> Option<ShippedModel> {
     MODELS.into_iter().find(|model| model.name == name)
 }
 
+/// Weights and card of a model.
+type WeightsAndCard = (&'static [u8], &'static [u8]);
+
+/// The detector and the contour network for radiographs, when they ship.
+pub const RADIOGRAPH_MODELS: Option<[WeightsAndCard; 2]> = None;
+
 /// The reference labels of the CT that ships, by way of a file in `folder`.
 pub fn demo_labels(folder: &std::path::Path) -> anyhow::Result<engine::volume::LabelMap> {
     use anyhow::Context;
     let path = folder.join("reference-labels.nii.gz");
     std::fs::write(&path, DEMO_LABELS).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(engine::io::read_labels(&path, &engine::io::Limits::default())?.value)
+}
+
+/// The CT that ships and its reference labels, by way of a folder that is gone
+/// afterwards.
+pub fn demo_ct_and_labels() -> anyhow::Result<(engine::volume::Volume, engine::volume::LabelMap)> {
+    use engine::io::{Limits, read_ct};
+    let folder = std::env::temp_dir().join(format!("spinenav-shipped-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("ct.nii.gz");
+    let read = std::fs::write(&path, DEMO_CT)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| Ok((read_ct(&path, &Limits::default())?.value, demo_labels(&folder)?)));
+    // A folder that stays behind does no harm.
+    let _ = std::fs::remove_dir_all(&folder);
+    read
 }

@@ -7,6 +7,7 @@ mod bone_colours;
 mod cli;
 mod commands;
 mod failure;
+mod grade_colours;
 mod page;
 mod progress;
 mod quantile;

@@ -39,6 +39,14 @@ pub fn push_row(page: &mut String, cells: &[String], is_ours: bool) {
 /// # Errors
 /// Of the encoder, when the pixels do not fit the size.
 pub fn png_data_uri(size: [usize; 2], color: png::ColorType, pixels: &[u8]) -> Result<String, png::EncodingError> {
+    Ok(png_file_uri(&png_bytes(size, color, pixels)?))
+}
+
+/// Pixels as the bytes of a PNG file.
+///
+/// # Errors
+/// Of the encoder, when the pixels do not fit the size.
+pub fn png_bytes(size: [usize; 2], color: png::ColorType, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let [width, height] = size.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
@@ -47,7 +55,7 @@ pub fn png_data_uri(size: [usize; 2], color: png::ColorType, pixels: &[u8]) -> R
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
     writer.finish()?;
-    Ok(png_file_uri(&bytes))
+    Ok(bytes)
 }
 
 /// A PNG file inside the page.

@@ -1,11 +1,17 @@
 //! What commands give the scene; the same in a program built without one.
 #![cfg_attr(not(feature = "scene"), allow(dead_code, reason = "without a scene nothing is drawn"))]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::case::Case;
-use engine::register::Verdict;
+use engine::io::{self, Limits};
+use engine::plan::{Assessment, Screw};
+use engine::register::{Registration, Verdict};
+use engine::surface::Mesh;
+use geom::{Ct, Patient, Point, Tip};
 
+use crate::failure::{Blame, Failure};
 use crate::scene::SnapshotFeed;
 
 /// Everything the scene draws.
@@ -34,4 +40,65 @@ pub struct SceneHeader {
     pub ct_name: String,
     /// What the poses come from, and what the network ran on.
     pub device: String,
+    /// Planned screws and how they lie.
+    pub plan: Arc<[PlannedScrew]>,
+    /// What was touched, to be shown on the bone as the fit's residuals.
+    pub touched: Option<Arc<Touched>>,
+    /// Where more points would help, best first.
+    pub hints: Vec<Hint>,
+    /// The instrument's own shape: mm, tip at the origin, handle along +z.
+    pub tool_shape: Option<Arc<Mesh>>,
+}
+
+/// No instrument is longer, mm.
+const MOST_MM: f64 = 600.0;
+/// The shape must come this near to the tip, mm.
+const TIP_MM: f64 = 5.0;
+
+/// An instrument's shape from a file.
+pub fn read_tool_shape(path: &Path) -> Result<Arc<Mesh>, Failure> {
+    let mesh = io::stl::read(path, &Limits::default()).bad_input()?;
+    let wrong = |why: String| Failure::BadInput(anyhow::anyhow!("{}: {why}", path.display()));
+    let Some((low, high)) = mesh.bounds() else { return Err(wrong("it holds no triangle".into())) };
+    let size = (high - low).norm();
+    if !(1.0..=MOST_MM).contains(&size) {
+        return Err(wrong(format!("the shape measures {size:.0} mm across, 1 to {MOST_MM} is drawn; is it in mm?")));
+    }
+    let from_tip = |v: &[f32; 3]| Point::<Tip>::from(*v).distance(Point::new(0.0, 0.0, 0.0));
+    let nearest = mesh.vertices.iter().map(from_tip).fold(f64::INFINITY, f64::min);
+    if nearest > TIP_MM {
+        return Err(wrong(format!("its nearest point is {nearest:.0} mm from the origin; the tip must be there")));
+    }
+    Ok(Arc::new(mesh))
+}
+
+/// Bone that should be touched next.
+#[derive(Debug, Clone)]
+pub struct Hint {
+    /// The middle of the patch.
+    pub at: Point<Ct>,
+    /// Its level and part.
+    pub words: String,
+    /// Error predicted without and with it, mm.
+    pub before_mm: f64,
+    /// See `before_mm`.
+    pub after_mm: f64,
+}
+
+/// A planned screw, checked.
+#[derive(Debug, Clone)]
+pub struct PlannedScrew {
+    /// The screw.
+    pub screw: Screw,
+    /// How it lies.
+    pub found: Assessment,
+}
+
+/// A registration and the points it was made from.
+#[derive(Debug)]
+pub struct Touched {
+    /// The fit.
+    pub registration: Registration,
+    /// As they were registered, in the same order.
+    pub points: Vec<Point<Patient>>,
 }

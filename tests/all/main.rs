@@ -6,3 +6,4 @@ mod assurance;
 mod faults;
 mod journal;
 mod repository;
+mod soak;

@@ -69,6 +69,20 @@ pub(super) fn serve(stream: TcpStream, id: u64, shared: &Arc<Shared>) {
     for syntax in TRANSFER_SYNTAXES {
         options = options.with_transfer_syntax(syntax);
     }
+    #[cfg(feature = "tls")]
+    let stream = match &shared.tls {
+        Some(config) => super::tls::open(stream, config.clone(), settings.limits.silence),
+        None => Ok(stream),
+    };
+    #[cfg(not(feature = "tls"))]
+    let stream = std::io::Result::Ok(stream);
+    let stream = match stream {
+        Ok(stream) => stream,
+        Err(error) => {
+            shared.counts.count(Counter::Refused);
+            return tracing::info!(%error, "a DICOM connection did not become one over TLS");
+        }
+    };
     let association = match options.establish(stream) {
         Ok(association) => association,
         Err(error) => {

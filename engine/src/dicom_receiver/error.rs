@@ -31,6 +31,12 @@ pub enum ReceiverError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The certificates cannot be used.
+    #[error("cannot use the certificates, {reason}; give PEM files of one authority")]
+    Tls {
+        /// Which one, and why.
+        reason: String,
+    },
     /// The folder cannot be used.
     #[error("cannot use {}: {source}; give a folder that can be written", folder.display())]
     Folder {

@@ -7,8 +7,9 @@
 //! peer sends becomes a path; received images are decoded by the
 //! [`SeriesCheck`] only, which may be another process.
 //!
-//! Does not: encrypt (put a TLS tunnel in front, see `docs/security.md`),
-//! authenticate beyond titles and addresses, query or fetch, keep anything but
+//! With certificates it speaks TLS only (feature `tls`, see `docs/security.md`).
+//!
+//! Does not: authenticate beyond titles, addresses and certificates, query or fetch, keep anything but
 //! CT Image Storage. An answered object survives the end of this program; a
 //! power cut may lose those of a series that is not finished.
 //!
@@ -25,6 +26,8 @@ mod quota;
 mod refusal;
 mod settings;
 mod shelf;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +61,8 @@ struct Shared {
     associations: AtomicU64,
     objects: AtomicU64,
     is_stopping: AtomicBool,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Shared {
@@ -97,9 +102,17 @@ impl DicomReceiver {
         if settings.allowed_titles.is_empty() && !settings.address.ip().is_loopback() {
             return Err(ReceiverError::EverybodyAllowed { address: settings.address });
         }
+        #[cfg(feature = "tls")]
+        let tls = settings.tls.as_ref().map(crate::tls::Tls::server).transpose();
+        #[cfg(feature = "tls")]
+        let tls = tls.map_err(|reason| ReceiverError::Tls { reason })?;
+        #[cfg(not(feature = "tls"))]
+        if settings.tls.is_some() {
+            return Err(ReceiverError::Tls { reason: "this program was built without the feature `tls`".into() });
+        }
         let folder = |source| ReceiverError::Folder { folder: settings.folder.clone(), source };
         let shelf = Shelf::open(&settings).map_err(folder)?;
-        let quota = Quota::new(&settings.folder, settings.limits.disk_bytes);
+        let quota = Quota::new(&settings.folder, settings.limits.disk_bytes, settings.limits.keep_free_bytes);
         let (listener, address) = listener::open(settings.address)?;
         let shared = Arc::new(Shared {
             settings,
@@ -109,6 +122,8 @@ impl DicomReceiver {
             associations: AtomicU64::new(0),
             objects: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
+            #[cfg(feature = "tls")]
+            tls,
         });
         let (sender, ends) = bounded(ENDS);
         let (accepting, collecting) = (shared.clone(), shared.clone());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::io::{self, Limits};
+use crate::tls::Tls;
 
 /// How much peers may ask of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct ReceiverLimits {
     pub series: usize,
     /// Most bytes below the receiver's folder, what was there before included. Default 20 GiB.
     pub disk_bytes: u64,
+    /// Bytes of the disk that are left free whatever the budget says: the journal needs some. Default 2 GiB.
+    pub keep_free_bytes: u64,
 }
 
 impl Default for ReceiverLimits {
@@ -36,6 +39,7 @@ impl Default for ReceiverLimits {
             series_objects: 4000,
             series: 8,
             disk_bytes: 20 << 30,
+            keep_free_bytes: 2 << 30,
         }
     }
 }
@@ -58,6 +62,8 @@ pub struct ReceiverSettings {
     pub allowed_titles: Vec<String>,
     /// Addresses that may connect; empty allows all.
     pub allowed_peers: Vec<IpAddr>,
+    /// Only over TLS, with these certificates. Default no TLS. Needs the feature `tls`.
+    pub tls: Option<Tls>,
     /// Folder for finished series, created when it is not there.
     pub folder: PathBuf,
     /// A series is whole when nobody who sends to it is connected and nothing came for this long. Default 2 s.
@@ -79,6 +85,7 @@ impl ReceiverSettings {
             ae_title: "SPINENAV".into(),
             allowed_titles: Vec::new(),
             allowed_peers: Vec::new(),
+            tls: None,
             folder,
             quiet: Duration::from_secs(2),
             incomplete: Duration::from_secs(120),

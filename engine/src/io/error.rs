@@ -245,6 +245,14 @@ pub enum Problem {
         /// What it said, or how it ended.
         reason: String,
     },
+    /// A radiograph that cannot be used.
+    #[error("the {format} cannot be used as a radiograph: {reason}")]
+    Picture {
+        /// PNG, TIFF, DICOM or file.
+        format: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A mesh file that cannot be used.
     #[error("the STL mesh cannot be used: {0}")]
     Stl(String),

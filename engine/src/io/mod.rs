@@ -18,6 +18,7 @@ mod metaimage;
 pub mod nifti;
 mod nrrd;
 pub mod numbers;
+pub mod picture;
 pub mod ply;
 mod raster;
 pub mod stl;

@@ -13,7 +13,7 @@ use crate::level::Level;
 use crate::volume::LabelMap;
 
 /// How exactly a landmark is placed by hand, mm (one standard deviation).
-const HAND_SD_MM: f64 = 1.5;
+pub(crate) const HAND_SD_MM: f64 = 1.5;
 /// Largest file that is read, bytes.
 const MAX_BYTES: u64 = 1 << 20;
 /// Most points of one landmark.

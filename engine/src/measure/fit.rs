@@ -39,7 +39,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// A plane whose points a person placed, each with `sd_mm`.
+    /// A plane through few points, each with `sd_mm`.
     pub(super) const fn by_hand(
         centre: Vector3<f64>,
         normal: Vector3<f64>,

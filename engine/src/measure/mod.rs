@@ -30,6 +30,7 @@ mod tests;
 mod vertebra;
 
 pub use angles::{Curve, Measure, Value, coronal, sagittal, tilt_deg};
+pub(crate) use correction::HAND_SD_MM;
 pub use correction::{CorrectionError, Corrections};
 pub use fit::{Plane, Sphere, plane, sphere};
 pub use levels::{DiscMeasures, LevelMeasures, RotationFrame};

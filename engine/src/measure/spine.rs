@@ -95,6 +95,17 @@ impl Spine {
         spine
     }
 
+    /// A spine whose parts were found elsewhere, as in radiographs; vertebrae from head to foot.
+    #[must_use]
+    pub const fn of_parts(
+        vertebrae: Vec<Vertebra>,
+        unreadable: Vec<(Level, String)>,
+        sacrum: Result<Sacrum, String>,
+        heads: [Result<Sphere, String>; 2],
+    ) -> Self {
+        Self { vertebrae, unreadable, sacrum, heads, by_hand: Vec::new(), c7_by_hand: None }
+    }
+
     fn apply(&mut self, corrections: &Corrections) {
         for (level, side, plate) in corrections.endplates() {
             if let Some(vertebra) = self.vertebrae.iter_mut().find(|v| v.level == level) {

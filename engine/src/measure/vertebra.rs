@@ -57,6 +57,24 @@ pub struct Endplate {
     pub relief_mm: [f64; 3],
 }
 
+impl Endplate {
+    /// The endplate between four ends, each with a standard deviation of `sd_mm`:
+    /// front, back, left and right, LPS mm.
+    ///
+    /// `None` when they span no plane or one that looks down.
+    #[must_use]
+    pub fn of_ends(ends: [Vector3<f64>; 4], sd_mm: f64, origin: Origin) -> Option<Self> {
+        let [anterior, posterior, left, right] = ends;
+        let (depth, width) = (anterior - posterior, left - right);
+        let normal = depth.cross(&width).try_normalize(1.0).filter(|n| n.z > 0.0)?;
+        let centre = ends.iter().sum::<Vector3<f64>>() / 4.0;
+        // Two of the four points lie half the length off the middle.
+        let spread = |v: Vector3<f64>| Some((v.try_normalize(1.0)?, v.norm() / 8f64.sqrt()));
+        let plane = Plane::by_hand(centre, normal, [spread(depth)?, spread(width)?], ends.len(), sd_mm);
+        Some(Self { plane, origin, anterior, posterior, left, right, relief_mm: [0.0; 3] })
+    }
+}
+
 /// What was found of one vertebra.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vertebra {

@@ -57,13 +57,15 @@ pub fn residual_map(
             return untouched;
         }
         let height = sum / weight;
-        VertexResidual { height_mm: Some(height as f32), colour: colour(height / full_mm.max(1e-3)) }
+        VertexResidual { height_mm: Some(height as f32), colour: residual_colour(height / full_mm.max(1e-3)) }
     };
     sums.into_iter().map(show).collect()
 }
 
-/// From blue (-1) over white (0) to red (1).
-fn colour(share: f64) -> [u8; 3] {
+/// The colour of a residual, as a share of the one whose colour is full: from
+/// blue (-1, below the bone) over white (0) to red (1, above it).
+#[must_use]
+pub fn residual_colour(share: f64) -> [u8; 3] {
     let share = share.clamp(-1.0, 1.0);
     let fade = (255.0 * (1.0 - share.abs())) as u8;
     if share < 0.0 { [fade, fade, 255] } else { [255, fade, fade] }
@@ -75,6 +77,6 @@ mod tests {
 
     #[test]
     fn colours_run_from_blue_over_white_to_red() {
-        assert_eq!([-2.0, 0.0, 0.5, 9.0].map(colour), [[0, 0, 255], [255; 3], [255, 127, 127], [255, 0, 0]]);
+        assert_eq!([-2.0, 0.0, 0.5, 9.0].map(residual_colour), [[0, 0, 255], [255; 3], [255, 127, 127], [255, 0, 0]]);
     }
 }

@@ -44,10 +44,19 @@ pub struct Advice {
 }
 
 /// Bone that can be touched, by vertebra and part.
-struct Patch {
-    level: Level,
-    part: &'static str,
+pub(super) struct Patch {
+    pub level: Level,
+    pub part: &'static str,
     points: Vec<(Point<Ct>, Vector<Ct>)>,
+}
+
+impl Patch {
+    /// Its points and normals.
+    pub fn cloud(&self) -> PointCloud {
+        let pair = |(p, n): &(Point<Ct>, Vector<Ct>)| (p.to_array().map(|c| c as f32), n.to_array().map(|c| c as f32));
+        let (points, normals) = self.points.iter().map(pair).unzip();
+        PointCloud { points, normals }
+    }
 }
 
 /// What is known of a pose, and where that matters.
@@ -116,7 +125,7 @@ impl Knowledge<'_> {
 }
 
 /// Bone facing the surgeon, by vertebra and part.
-fn patches(exposed: &PointCloud, levels: &[Level]) -> Vec<Patch> {
+pub(super) fn patches(exposed: &PointCloud, levels: &[Level]) -> Vec<Patch> {
     let mut patches: Vec<Patch> = Vec::new();
     let facing = exposed.facing(Vector::new(0.0, 1.0, 0.0), MIN_COSINE);
     let mut distinct: Vec<Level> = levels.to_vec();

@@ -6,6 +6,7 @@
 //! | `patient` | one patient with a live tool, for the demo |
 //! | `script` | what a rehearsal varies, as a file |
 //! | `trials` | many registrations of simulated patients |
+//! | `practice` | a trainee's strokes, hints after each, the score |
 //! | `advice` | where more points would help most |
 //! | `faults` | scripted faults of image, tracker, reference and host |
 //!
@@ -16,11 +17,13 @@
 mod advice;
 mod faults;
 mod patient;
+mod practice;
 mod script;
 mod trials;
 
 pub use advice::Advice;
 pub use faults::{FaultTrial, rehearse_faults};
 pub use patient::Scenario;
+pub use practice::{GOOD_MM, PracticeScript, Practised, Standing, Stroke, practise};
 pub use script::{RehearsalError, Script};
 pub use trials::{Rehearsal, Trial, partly, rehearse};

@@ -32,6 +32,14 @@ pub enum RehearsalError {
         /// Levels that could be chosen.
         whole: String,
     },
+    /// A stroke of a practice cannot be made.
+    #[error("stroke {number}: {why}")]
+    Stroke {
+        /// Its place in the script, from 1.
+        number: usize,
+        /// What is wrong and what could be touched.
+        why: String,
+    },
     /// A fault of the script is not one.
     #[error("the script's faults: {0}")]
     Faults(String),

@@ -47,14 +47,14 @@ pub struct Rehearsal {
 }
 
 /// The bone of a case, ready to be registered to.
-struct Bone {
-    target: Target,
-    exposed: PointCloud,
+pub(super) struct Bone {
+    pub target: Target,
+    pub exposed: PointCloud,
     /// Level of each exposed point.
-    exposed_levels: Vec<Level>,
-    targets: Vec<Point<Ct>>,
-    centre: Point<Ct>,
-    levels: Vec<Level>,
+    pub exposed_levels: Vec<Level>,
+    pub targets: Vec<Point<Ct>>,
+    pub centre: Point<Ct>,
+    pub levels: Vec<Level>,
 }
 
 /// Registers a simulated patient with the bone of `labels` as often as the
@@ -84,7 +84,7 @@ pub fn rehearse(labels: &LabelMap, script: &Script, each: &mut dyn FnMut(usize))
 }
 
 impl Bone {
-    fn new(labels: &LabelMap, script: &Script) -> Result<Self, RehearsalError> {
+    pub fn new(labels: &LabelMap, script: &Script) -> Result<Self, RehearsalError> {
         let levels = chosen_levels(labels, script)?;
         let present: Vec<u8> = crate::level::present(&labels.labels)
             .iter()

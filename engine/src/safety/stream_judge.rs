@@ -85,6 +85,8 @@ pub struct StreamJudge {
     last_arrival: Nanoseconds,
     /// Newest of the late packets in a row, and their number.
     behind: (Nanoseconds, u32),
+    /// Excess delay the newest late packet with a growing number would have had, ns.
+    late_by_ns: Option<i64>,
     untrusted_until: Nanoseconds,
     usual_interval_ns: f64,
     interval_ns: f64,
@@ -109,6 +111,7 @@ impl StreamJudge {
             newest: None,
             last_arrival: zero,
             behind: (zero, 0),
+            late_by_ns: None,
             untrusted_until: zero,
             usual_interval_ns: 0.0,
             interval_ns: 0.0,
@@ -125,16 +128,22 @@ impl StreamJudge {
     pub fn take(&mut self, packet: &mut TrackerPacket) -> Arrival {
         let now = packet.arrival_time;
         self.last_arrival = now;
+        let mut set_back = None;
         if let Some((sequence, time)) = self.newest {
             if packet.source_time == time {
                 self.counts.duplicates += 1;
                 self.duplicated.hit(1.0, now);
                 return Arrival::Duplicate;
             }
-            if packet.source_time < time && !self.has_gone_back(packet, sequence) {
-                self.counts.late += 1;
-                self.reordered.hit(1.0, now);
-                return Arrival::Late;
+            if packet.source_time < time {
+                if !self.has_gone_back(packet, sequence) {
+                    self.counts.late += 1;
+                    self.reordered.hit(1.0, now);
+                    return Arrival::Late;
+                }
+                set_back = Some(Nanoseconds(time.0 - packet.source_time.0));
+            } else {
+                set_back = self.was_set_back(packet);
             }
             let gap = packet.sequence.saturating_sub(sequence).saturating_sub(1);
             if gap > 0 && packet.source_time > time {
@@ -144,7 +153,8 @@ impl StreamJudge {
             }
         }
         self.behind.1 = 0;
-        self.accept(packet);
+        self.late_by_ns = None;
+        self.accept(packet, set_back);
         Arrival::Fresh
     }
 
@@ -154,12 +164,28 @@ impl StreamJudge {
         let is_ascending = packet.source_time > self.behind.0;
         let in_row = if is_ascending { self.behind.1 + 1 } else { 1 };
         self.behind = (packet.source_time, in_row);
-        in_row >= if packet.sequence > newest_sequence { LATE_IN_ROW } else { LATE_IN_ROW_RESTARTED }
+        let is_numbered_on = packet.sequence > newest_sequence;
+        self.late_by_ns = is_numbered_on.then(|| self.clock.excess_ns(packet.source_time, packet.arrival_time));
+        in_row >= if is_numbered_on { LATE_IN_ROW } else { LATE_IN_ROW_RESTARTED }
     }
 
-    fn accept(&mut self, packet: &mut TrackerPacket) {
+    /// A clock set back by two or three intervals makes too few packets late for [`Self::has_gone_back`]: the
+    /// stamps pass the newest one again. But then a packet in order is as late as the one out of order was,
+    /// which a packet overtaken on its way does not do to its successors.
+    fn was_set_back(&self, packet: &TrackerPacket) -> Option<Nanoseconds> {
+        let late_by = self.late_by_ns?;
+        let excess = self.clock.excess_ns(packet.source_time, packet.arrival_time);
+        let step = i64::try_from(self.limits.clock.step.0).unwrap_or(i64::MAX);
+        let is_same = excess.min(late_by) > step && (excess - late_by).abs() < step / 2;
+        is_same.then(|| Nanoseconds(u64::try_from(excess).unwrap_or(0)))
+    }
+
+    fn accept(&mut self, packet: &mut TrackerPacket, set_back: Option<Nanoseconds>) {
         let now = packet.arrival_time;
-        let mapped = self.clock.map(packet.source_time, now);
+        let mapped = match set_back {
+            Some(step) => self.clock.map_set_back(packet.source_time, now, step),
+            None => self.clock.map(packet.source_time, now),
+        };
         packet.session_time = mapped.session_time;
         match mapped.step {
             Some(ClockStep::Forward(_)) => self.forward.hit(Evidence::ENOUGH, now),

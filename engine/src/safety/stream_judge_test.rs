@@ -66,6 +66,31 @@ fn a_clock_set_forward_is_seen_at_once_and_one_set_back_after_three_packets() {
 }
 
 #[test]
+fn a_clock_set_back_by_few_intervals_is_named_though_its_stamps_soon_pass_the_newest() {
+    for interval in [16, 33, 50] {
+        for step in [2 * interval, 2 * interval + interval / 2, 3 * interval] {
+            let (mut judge, n) = after(3, interval);
+            let packets: Vec<_> = (n + 1..n + 6).map(|i| (i, 50_000 + i * interval - step, i * interval)).collect();
+            send(&mut judge, &packets);
+            let found = alarms(&judge, (n + 5) * interval);
+            assert!(found.contains(&Alarm::ClockBack), "{interval} ms back by {step}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_packet_overtaken_on_a_link_numbered_by_arrival_is_no_clock_set_back() {
+    for interval in [16, 33, 50] {
+        let (mut judge, n) = after(3, interval);
+        let stamps = [n + 2, n + 1, n + 3, n + 5, n + 4, n + 6];
+        let packets: Vec<_> =
+            (1u64..).zip(stamps).map(|(i, k)| (n + i, 50_000 + k * interval, (n + 1 + i) * interval)).collect();
+        send(&mut judge, &packets);
+        assert!(!alarms(&judge, (n + 7) * interval).contains(&Alarm::ClockBack), "{interval} ms");
+    }
+}
+
+#[test]
 fn a_tracker_that_starts_again_is_taken_up_again() {
     let (mut judge, n) = after(3, 16);
     let again: Vec<_> = (1..=20).map(|i| (i, i * 16, n * 16 + 2000 + i * 16)).collect();

@@ -146,14 +146,38 @@ impl ClockMap {
     /// Takes in one packet's stamps. Leave out repeats and late packets: a
     /// source time before the newest one means that the source's clock went back.
     pub fn map(&mut self, source_time: Nanoseconds, arrival_time: Nanoseconds) -> Mapped {
+        let back = signed(source_time) < self.newest;
+        self.map_knowing(source_time, arrival_time, back.then(|| unsigned(self.newest - signed(source_time))))
+    }
+
+    /// As [`Self::map`], for a packet known by others to be the first one used
+    /// after the source's clock was set back by `step`.
+    pub fn map_set_back(&mut self, source_time: Nanoseconds, arrival_time: Nanoseconds, step: Nanoseconds) -> Mapped {
+        self.map_knowing(source_time, arrival_time, Some(step))
+    }
+
+    /// Delay of a packet beyond the least one, ns, by the present estimate; below 0 if it is faster than any before.
+    /// Learns nothing from it.
+    #[must_use]
+    pub fn excess_ns(&self, source_time: Nanoseconds, arrival_time: Nanoseconds) -> i64 {
+        let (source, arrival) = (signed(source_time), signed(arrival_time));
+        arrival - source - self.expected(source).round() as i64
+    }
+
+    fn map_knowing(
+        &mut self,
+        source_time: Nanoseconds,
+        arrival_time: Nanoseconds,
+        back: Option<Nanoseconds>,
+    ) -> Mapped {
         let (source, arrival) = (signed(source_time), signed(arrival_time));
         let found = arrival - source;
         let expected = self.expected(source);
         let step_ns = signed(self.settings.step);
         let step = if !self.started {
             None
-        } else if source < self.newest {
-            Some(ClockStep::Back(unsigned(self.newest - source)))
+        } else if let Some(step) = back {
+            Some(ClockStep::Back(step))
         } else if (expected - found as f64) > step_ns as f64 && self.newest - self.first > signed(self.settings.settle)
         {
             Some(ClockStep::Forward(unsigned(self.offset as i64 - found)))

@@ -46,7 +46,11 @@ fn seeds() -> BTreeMap<Door, Vec<Vec<u8>>> {
     let folder = Folder::new();
     let slice = crate::dicom::series(&crate::dicom::AXIAL)[1].write(folder.path());
     let slice = std::fs::read(slice).unwrap();
-    for (door, bytes) in [(Door::Ct, &good), (Door::Labels, &good), (Door::DicomSlice, &slice)] {
+    let (png, tiff) = (crate::picture::ramp_png(), crate::picture::ramp_tiff());
+    let pictures = [(Door::Picture, &png), (Door::Picture, &tiff)];
+    for (door, bytes) in
+        [(Door::Ct, &good), (Door::Labels, &good), (Door::DicomSlice, &slice)].into_iter().chain(pictures)
+    {
         seeds.entry(door).or_default().extend(std::iter::repeat_n(bytes.clone(), 20));
     }
     seeds
@@ -98,7 +102,7 @@ fn changed_files_are_read_or_refused_and_never_a_panic() {
         let folder = folder_for(*door);
         let (mut refused, mut slowest) = (0u64, Duration::ZERO);
         let since = Instant::now();
-        let runs = executions / 11;
+        let runs = executions / 12;
         for _ in 0..runs {
             let bytes = mutate(seeds, &mut random);
             let one = Instant::now();

@@ -8,5 +8,6 @@ mod fuzz;
 mod nifti;
 mod nifti_bad;
 mod phantom;
+mod picture;
 mod receiver;
 mod stl;

@@ -3,6 +3,7 @@
 
 use engine::journal::case_hash;
 use engine::level::Level;
+use engine::plan::Plan;
 use engine::register::Verdict;
 use engine::safety::{Event, SessionState};
 use engine::segment::set_level;
@@ -62,4 +63,19 @@ fn recall_stealthstation_2020_a_rejected_registration_replaces_a_good_one_by_not
     theatre.hold([0.0, 30.0, 0.0]);
     theatre.tell(Event::Registered(Verdict::Reject));
     assert!(!is_shown(&theatre.hold([0.0, 30.0, 0.0])), "the old pose must not stay");
+}
+
+#[test]
+fn recall_stealthstation_2020_planned_screws_are_refused_on_other_bone() {
+    let planned = case([0.0; 3]);
+    let plan = Plan::on(&planned.labels);
+    plan.check_anatomy(&planned.labels).unwrap();
+    let mut renamed = case([0.0; 3]);
+    set_level(&mut renamed, 1, Level::from_name("L2").unwrap()).unwrap();
+    let grid = Grid::axis_aligned([40, 40, 40], [1.0; 3], Point::new(-20.0, -20.0, -19.9)).unwrap();
+    let moved = LabelMap { grid, labels: planned.labels.labels.clone() };
+    for (labels, what) in [(&renamed.labels, "another name"), (&moved, "a tenth of a millimetre aside")] {
+        let refused = plan.check_anatomy(labels).unwrap_err().to_string();
+        assert!(refused.contains("plan again"), "{what}: {refused}");
+    }
 }

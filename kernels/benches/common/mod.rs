@@ -1,4 +1,5 @@
 //! What the benches share: weights, and the line that says what was measured.
+#![allow(dead_code, reason = "each bench uses a part of it")]
 
 use kernels::graph::Graph;
 use kernels::{NetworkError, Weights};

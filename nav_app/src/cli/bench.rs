@@ -161,8 +161,8 @@ pub struct BenchLatencyArguments {
     /// What else the machine does meanwhile.
     #[arg(long, value_enum, default_value = "none")]
     pub load: LatencyLoad,
-    /// Lets observers look on by turns, keep up, or be slow and dead, and tells
-    /// the engine's latency in each turn; give it 200 000 poses or more.
+    /// Lets observers look on by turns, keep up, be slow and dead, or mean harm, and tells
+    /// the engine's latency in each turn; give it 250 000 poses or more.
     #[arg(long)]
     pub observers: bool,
     /// Folder of programs that relay OpenIGTLink (scripts/make_latency_rivals.sh

@@ -11,14 +11,18 @@ mod bench_render;
 mod bench_stream;
 mod calibrate;
 mod case_report;
+mod drr;
 mod export;
 mod headset;
 mod live;
 mod measure;
+mod plan;
 #[cfg(feature = "scene")]
 mod scene;
 mod serve;
 mod stream;
+mod tls;
+mod xray;
 
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
@@ -34,16 +38,19 @@ pub use calibrate::{
     PivotArguments, PoseOptions, TemporalArguments,
 };
 pub use case_report::ReportArguments;
+pub use drr::DrrArguments;
 pub use export::{ExportArguments, ExportFormat};
 pub use headset::HeadsetArguments;
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
+pub use plan::{Plan, PlanArguments, PlanCase, PlanCheckArguments, PlanImportArguments, PlanSuggestArguments};
 #[cfg(feature = "scene")]
 pub use scene::{CutChoice, SceneArguments, SlicesChoice, ToolStateChoice};
 pub use serve::{ReadImageArguments, ServeArguments};
 #[cfg(feature = "stream")]
 pub use stream::WatchedViewer;
 pub use stream::{EngineArguments, ViewArguments};
+pub use xray::XrayArguments;
 
 use engine::segment::Mode;
 
@@ -90,13 +97,13 @@ pub enum Command {
     /// Register simulated patients many times before the operation: how wrong
     /// it gets, what the verdicts are worth, where to touch more bone.
     #[command(
-        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse plan.json --case case --report rehearsal.html\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15,\n    \"faults\": [\"at 4 s for 1 s tracker freeze\", \"at 5 s reference bump 8 mm\"] }\nWithout levels, the lowest three that lie whole in the scan are laid open. Faults are listed in docs/faults.md; each\nis run in a simulated session of its own, and all together once."
+        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse script.json --case case --report rehearsal.html\n  spinenav rehearse --practice strokes.json --trainee trainee-1 --results trainees --out pictures\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15,\n    \"faults\": [\"at 4 s for 1 s tracker freeze\", \"at 5 s reference bump 8 mm\"] }\nWithout levels, the lowest three that lie whole in the scan are laid open. Strokes, for --practice:\n  { \"seed\": 1, \"levels\": [\"L2\"], \"strokes\": [{ \"level\": \"L2\", \"part\": \"left lamina\", \"points\": 40 }] }\n Faults are listed in docs/faults.md; each\nis run in a simulated session of its own, and all together once."
     )]
     Rehearse(RehearseArguments),
     /// Guide an instrument on a segmented case: register, follow the tracker,
     /// show, record.
     #[command(
-        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker sim:// --xr\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
+        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --plan plan.json\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker sim:// --xr\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
     )]
     Navigate(NavigateArguments),
     /// Run a session as a process of its own, for viewers elsewhere (feature `stream`).
@@ -125,6 +132,17 @@ pub enum Command {
         after_help = "Examples:\n  spinenav measure case --out measures\n  spinenav measure labels.nii.gz --numbering totalsegmentator --landmarks moved.json --json\n\nA correction file (LPS mm; endplates three points or a front and a back one, femoral heads four, C7 one):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"landmarks\": { \"sacral-plate\": [[-12, -140, 300], [-10, -108, 286]], \"C7-centre\": [[2, -90, 720]] } }"
     )]
     Measure(MeasureArguments),
+    /// Two radiographs, from the front and from the side, to a simple 3-D spine
+    /// and its sagittal balance (PI, PT, SS, GLL, TK, SVA).
+    #[command(
+        after_help = "Examples:\n  spinenav xray --frontal front.png --lateral side.png --out spine\n  spinenav xray --frontal front.dcm --lateral side.dcm --corrections moved.json --json\n  spinenav xray --frontal front.tif --lateral side.tif --pixel-mm 0.14\n\nWhere a picture was taken from stands in a .json of its name beside it, with --pixel-mm or in DICOM tags; the\nlatter two mean parallel beams and equal heights, and the result says so. docs/xray.md has both file formats.\n\nCorrections (pixels [column, row]; corners upper left, upper right, lower right, lower left in the picture):\n  { \"by\": \"Dr. Example\", \"when\": \"2026-01-31T09:30\", \"levels\": { \"T12\": \"L1\" },\n    \"lateral\": { \"boxes\": { \"L3\": [410, 1210, 520, 1300] }, \"heads\": { \"left\": [380, 1750, 62] },\n      \"corners\": { \"S1\": [[400, 1500], [490, 1560], [450, 1620], [380, 1560]] }, \"remove\": [\"C3\"] } }\n\nResearch use only: trained and tested on radiographs computed from CTs, on no real one."
+    )]
+    Xray(XrayArguments),
+    /// Plan pedicle screws: breach, grade, distance to the canal, a first suggestion.
+    #[command(
+        after_help = "Examples:\n  spinenav plan suggest --out plan.json\n  spinenav plan check plan.json --labels case --ct ct.nii.gz --out pictures\n  spinenav plan import L3-left.mrk.json --labels case --diameter 6.5 --out plan.json"
+    )]
+    Plan(PlanArguments),
     /// Write one page about a case: pictures, alignment, confidence, registration.
     #[command(
         after_help = "Examples:\n  spinenav report case\n  spinenav report case --ct ct.nii.gz --registration registration.json --out case.html"
@@ -132,12 +150,17 @@ pub enum Command {
     Report(ReportArguments),
     /// Receive CT series from a hospital's network (DICOM C-STORE), and segment them.
     #[command(
-        after_help = "Examples:\n  spinenav serve --out inbox --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:11112 --allow CT_SCANNER --peer 192.168.0.20 --segment\n  spinenav serve --out inbox --series 1 --json\n\nA finished series lies in inbox/series-.../dicom, its labels beside it; what stayed incomplete in inbox/set-aside."
+        after_help = "Examples:\n  spinenav serve --out inbox --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:11112 --allow CT_SCANNER --peer 192.168.0.20 --segment\n  spinenav serve --out inbox --dicom 0.0.0.0:2762 --allow CT_SCANNER --tls-authority ca.pem --tls-certificate theatre.pem --tls-key theatre.key\n  spinenav serve --out inbox --series 1 --json\n\nA finished series lies in inbox/series-.../dicom, its labels beside it; what stayed incomplete in inbox/set-aside."
     )]
     Serve(ServeArguments),
     /// Read an image for another process of ours.
     #[command(hide = true)]
     ReadImage(ReadImageArguments),
+    /// Frontal and lateral radiographs computed from a CT, for training and for tests with a known truth.
+    #[command(
+        after_help = "Examples:\n  spinenav drr patient.nii.gz --out pair\n  spinenav drr patient.nii.gz --labels case --out pair --parallel --pixel-mm 0.8 --turn-deg 10,0,-5\n\nWritten are frontal.png and lateral.png (16 bit, bone bright), frontal.json and lateral.json (pixels and beam in the\nCT's LPS mm), and with --labels truth.json: boxes and corners of the bodies, and the CT's own parameters."
+    )]
+    Drr(DrrArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"
@@ -188,6 +211,9 @@ pub struct DemoArguments {
     /// Folder for pictures, labels and surfaces.
     #[arg(long, default_value = "spinenav-demo")]
     pub out: PathBuf,
+    /// Colour the bone by how far the touched points lie from it.
+    #[arg(long)]
+    pub residuals: bool,
     /// Segment with this model: the name of one that ships, or a .safetensors file.
     #[arg(long, default_value = "compact-spine")]
     pub model: String,
@@ -285,7 +311,20 @@ pub struct RegisterArguments {
 #[derive(Debug, Args)]
 pub struct RehearseArguments {
     /// JSON file that says what is rehearsed; without it everything is as below.
+    #[arg(conflicts_with = "practice")]
     pub script: Option<PathBuf>,
+    /// Play one person's strokes on a virtual patient instead, and score them.
+    #[arg(long, value_name = "STROKES.json")]
+    pub practice: Option<PathBuf>,
+    /// Keep the practice under this pseudonym.
+    #[arg(long, requires = "practice")]
+    pub trainee: Option<String>,
+    /// Folder with a file of JSON lines and a chart a trainee.
+    #[arg(long, default_value = "spinenav-trainees", requires = "practice")]
+    pub results: PathBuf,
+    /// Folder for pictures: what was touched, where to go on.
+    #[arg(long, requires = "practice")]
+    pub out: Option<PathBuf>,
     /// A folder written by `segment`, or a label map; without it the CT that ships.
     #[arg(long)]
     pub case: Option<PathBuf>,

@@ -50,6 +50,12 @@ pub struct SceneArguments {
     /// The CT that was segmented.
     #[arg(long, requires = "case")]
     pub ct: Option<PathBuf>,
+    /// Planned screws to show; a plan of other labels is refused.
+    #[arg(long, value_name = "FILE.json")]
+    pub plan: Option<PathBuf>,
+    /// Draw the instrument as this shape: STL, mm, tip at the origin, handle along +z.
+    #[arg(long, value_name = "FILE.stl")]
+    pub tool_shape: Option<PathBuf>,
     /// Render pictures instead of opening a window.
     #[arg(long, conflicts_with = "xr")]
     pub headless: bool,

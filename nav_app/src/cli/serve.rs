@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::DeviceChoice;
+use super::tls::TlsArguments;
 
 /// Options of `serve`.
 #[derive(Debug, Args)]
@@ -25,9 +26,15 @@ pub struct ServeArguments {
     /// IP address that may connect; repeat for several. Default: every address.
     #[arg(long, value_name = "IP")]
     pub peer: Vec<IpAddr>,
+    /// With them only TLS is spoken (built with the feature `tls`).
+    #[command(flatten)]
+    pub tls: TlsArguments,
     /// Most GiB in the folder.
     #[arg(long, value_name = "GIB", default_value_t = 20)]
     pub disk: u64,
+    /// GiB of the disk that stay free whatever is sent.
+    #[arg(long, value_name = "GIB", default_value_t = 2)]
+    pub keep_free: u64,
     /// A series is whole when nothing came for this long after its sender left, s.
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     pub quiet_s: f64,

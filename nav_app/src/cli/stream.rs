@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::live::{SessionArguments, parse_seconds};
+use super::tls::TlsArguments;
 
 /// Who this side is, and what the engine is called.
 #[derive(Debug, Args)]
@@ -16,15 +17,9 @@ pub struct WireArguments {
     /// Name of the engine in all keys: a-z, 0-9 and -.
     #[arg(long, default_value = "engine")]
     pub name: String,
-    /// For tls/: certificate (PEM) of the authority that signed both sides' certificates.
-    #[arg(long, value_name = "FILE", requires_all = ["tls_certificate", "tls_key"])]
-    pub tls_authority: Option<PathBuf>,
-    /// For tls/: this side's certificate (PEM); its common name is who it is.
-    #[arg(long, value_name = "FILE", requires_all = ["tls_authority", "tls_key"])]
-    pub tls_certificate: Option<PathBuf>,
-    /// For tls/: private key (PEM) of this side's certificate.
-    #[arg(long, value_name = "FILE", requires_all = ["tls_authority", "tls_certificate"])]
-    pub tls_key: Option<PathBuf>,
+    /// For tls/ addresses.
+    #[command(flatten)]
+    pub tls: TlsArguments,
 }
 
 /// The viewer an engine starts and watches.
@@ -116,16 +111,9 @@ fn parse_hz(text: &str) -> Result<f64, String> {
 mod addresses {
     //! Options as addresses of the wire.
 
-    use engine::stream::wire::{Access, EngineAddress, Tls, ViewerAddress};
+    use engine::stream::wire::{Access, EngineAddress, ViewerAddress};
 
-    use super::{EngineArguments, ViewArguments, WireArguments};
-
-    impl WireArguments {
-        fn tls(&self) -> Option<Tls> {
-            let (authority, certificate) = (self.tls_authority.clone()?, self.tls_certificate.clone()?);
-            Some(Tls { authority, certificate, key: self.tls_key.clone()? })
-        }
-    }
+    use super::{EngineArguments, ViewArguments};
 
     impl EngineArguments {
         /// Where to listen, and who may see and ask.
@@ -134,7 +122,7 @@ mod addresses {
                 name: self.wire.name.clone(),
                 listen: self.listen.clone(),
                 is_router: self.router,
-                tls: self.wire.tls(),
+                tls: self.wire.tls.files(),
                 access: Access { observers: self.observer.clone(), operators: self.operator.clone() },
             }
         }
@@ -143,7 +131,7 @@ mod addresses {
     impl ViewArguments {
         /// Where to connect.
         pub fn address(&self) -> ViewerAddress {
-            ViewerAddress { name: self.wire.name.clone(), connect: self.connect.clone(), tls: self.wire.tls() }
+            ViewerAddress { name: self.wire.name.clone(), connect: self.connect.clone(), tls: self.wire.tls.files() }
         }
 
         /// Where to listen for other viewers.
@@ -152,7 +140,7 @@ mod addresses {
                 name: self.wire.name.clone(),
                 listen: self.route.clone(),
                 is_router: true,
-                tls: self.wire.tls(),
+                tls: self.wire.tls.files(),
                 access: Access::default(),
             }
         }

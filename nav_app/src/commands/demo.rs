@@ -25,6 +25,7 @@ use crate::cli::{DemoArguments, ReportArguments};
 use crate::failure::{Blame, Failure};
 use crate::report::{Output, Stages, stage_table};
 use crate::scene::{self, SceneHeader, SceneInput, SnapshotFeed};
+use crate::scene_input::Touched;
 
 /// How long the live session runs before pictures are taken.
 const LIVE: Duration = Duration::from_secs(3);
@@ -60,6 +61,9 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         centre_tre_mm: Some(predicted_tre_mm(&registration, &scenario.targets)),
         ct_name: "LIDC-IDRI-0001".into(),
         device: format!("simulated tracker, {}", device.description()),
+        touched: options
+            .residuals
+            .then(|| Arc::new(Touched { registration: registration.clone(), points: scenario.points.clone() })),
         ..SceneHeader::default()
     };
     let shown = show(options, &case, header, live, &mut stages)?;

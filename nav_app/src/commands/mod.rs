@@ -5,6 +5,7 @@ mod calibrate;
 mod case_report;
 mod demo;
 mod doctor;
+mod drr;
 #[cfg(feature = "stream")]
 mod engine;
 mod export;
@@ -14,6 +15,7 @@ mod live;
 mod measure;
 mod models;
 mod navigate;
+mod plan;
 mod record;
 mod register;
 mod rehearse;
@@ -25,6 +27,7 @@ mod serve;
 mod untrusted;
 #[cfg(feature = "stream")]
 mod view;
+mod xray;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -71,7 +74,10 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Serve(options) => serve::run(options, arguments.quiet),
         Command::ReadImage(options) => untrusted::answer(options),
         Command::Export(options) => export::run(options),
+        Command::Drr(options) => drr::run(options, arguments.quiet),
         Command::Measure(options) => measure::run(options),
+        Command::Xray(options) => xray::run(options, arguments.quiet),
+        Command::Plan(options) => plan::run(&options.what),
         Command::Report(options) => case_report::run(options),
         Command::Models(options) => models::run(options, arguments.quiet),
         Command::Calibrate(options) => calibrate::run(&options.what, arguments.quiet),

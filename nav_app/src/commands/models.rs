@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use engine::io::{self, Limits};
 use engine::nnunet::{Axes, ImportSettings, NnunetCard, NnunetModel, PredictSettings, import};
 use engine::segment::{ModelCard, Progress};
+use engine::xray::RadiographCard;
 use kernels::Precision;
 use serde_json::{Value, json};
 
@@ -273,6 +274,9 @@ fn read_card(path: &Path) -> Result<Value, Failure> {
 
 /// What the card of one of our own models tells.
 fn seed_json(card: &Value) -> Result<Value, Failure> {
+    if let Some(json) = radiograph_json(card)? {
+        return Ok(json);
+    }
     let known: ModelCard = serde_json::from_value(card.clone())
         .map_err(|e| anyhow::anyhow!("the card of {} is not usable: {e}", word_or_none(&card["name"])))
         .bad_input()?;
@@ -291,6 +295,23 @@ fn seed_json(card: &Value) -> Result<Value, Failure> {
         "measured": card["measured"],
         "known_failures": card["known_failures"],
     }))
+}
+
+/// What the card of a network for radiographs tells; `None` for others.
+fn radiograph_json(card: &Value) -> Result<Option<Value>, Failure> {
+    let Ok(known) = serde_json::from_value::<RadiographCard>(card.clone()) else { return Ok(None) };
+    let Some(role) = known.role() else { return Ok(None) };
+    Ok(Some(json!({
+        "name": known.name,
+        "version": known.version,
+        "role": role,
+        "parameters": known.parameters().bad_input()?,
+        "architecture": known.architecture.kind,
+        "licence": known.licence,
+        "training_data": card["training_data"],
+        "measured": card["measured"],
+        "known_failures": card["known_failures"],
+    })))
 }
 
 /// What the card of an imported model tells, without its graph.

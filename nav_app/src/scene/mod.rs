@@ -36,11 +36,14 @@ mod plane;
 mod quality;
 #[cfg(test)]
 mod render_test;
+mod residuals;
+mod screws;
 mod settings;
 mod slice_view;
 mod slices;
 mod status;
 mod tool;
+mod tool_shape;
 mod units;
 mod vertebrae;
 mod video;
@@ -150,6 +153,8 @@ fn run_on_one_thread(app: &mut App) {
 fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     paint::plugin(app);
     volume::plugin(app);
+    screws::plugin(app);
+    residuals::plugin(app);
     app.init_resource::<quality::Quality>();
     let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();

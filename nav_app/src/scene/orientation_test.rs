@@ -75,7 +75,7 @@ fn slices_of_all_48_orientations_hang_as_in_radiology() {
         for (number, plane) in Plane::ALL.into_iter().enumerate() {
             let focus = Focus::Spine(Point::<Ct>::new(0.0, 0.0, if plane == Plane::Axial { 20.0 } else { 0.0 }));
             let look = Look { focus, window: SliceWindow::default(), mode: SliceMode::Patient, density: 1.0 };
-            let rgba = slices::draw(&case, &contours, view(plane), &look).rgba;
+            let rgba = slices::draw(&case, &contours, &[], view(plane), &look).rgba;
             let lit = |x: f32, y: f32| brightness(&rgba, 80, [x, y]) > 80.0;
             match plane {
                 // The patient's right on the viewer's left.

@@ -152,7 +152,9 @@ fn start_drawing(
     let is_due = |screen: &&mut Screen| screen.is_active && screen.drawing.is_none() && screen.drawn != Some(look);
     for screen in screens.iter_mut().filter(is_due) {
         let (case, contours, view) = (content.case.clone(), contours.clone(), screen.view);
-        let task = AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, view, &look) });
+        let planned = content.header.plan.clone();
+        let task =
+            AsyncComputeTaskPool::get().spawn(async move { slices::draw(&case, &contours, &planned, view, &look) });
         screen.drawing = Some(Drawing { view, look, task });
         *last_redraw = Some(Instant::now());
     }

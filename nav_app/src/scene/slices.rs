@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hanging::{Hanging, SliceMode};
 use super::plane::{PlacedView, SliceView};
-use super::{palette, tool};
+use super::{palette, screws, tool};
+use crate::scene_input::PlannedScrew;
 
 /// Widest and narrowest window, HU.
 const WIDTH_HU: (f32, f32) = (20.0, 4000.0);
@@ -140,7 +141,7 @@ pub struct SlicePicture {
 
 /// Draws `view`; black outside the CT.
 #[must_use]
-pub fn draw(case: &Case, contours: &Contours, view: SliceView, look: &Look) -> SlicePicture {
+pub fn draw(case: &Case, contours: &Contours, planned: &[PlannedScrew], view: SliceView, look: &Look) -> SlicePicture {
     let Look { focus, window, mode, density } = look;
     let view = view.at(*density);
     let hanging = mode.hang(view.plane, focus.pose());
@@ -151,6 +152,7 @@ pub fn draw(case: &Case, contours: &Contours, view: SliceView, look: &Look) -> S
     let [width, height] = view.size.map(|n| n as usize);
     let mut canvas = Canvas::from_hu(width, height, &hu, black_hu, 255.0 * gain / window.width_hu, 255.0 * gain);
     let names = outlines(&mut canvas, case, contours, &placed, gain);
+    screws::outline(&mut canvas, planned, &placed);
     let names = names.into_iter().map(|(level, at)| (level, clear_place(at, &placed, focus)));
     let names = names.map(|(level, at)| (level, at.map(|c| c / density))).collect();
     if let Focus::Tip { ct_from_tip, rgb } = focus {

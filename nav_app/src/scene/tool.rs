@@ -48,6 +48,7 @@ pub struct ToolMaterials {
 /// Puts the pointer into the scene, hidden.
 pub fn spawn(
     mut commands: Commands<'_, '_>,
+    content: Res<'_, Content>,
     mut meshes: ResMut<'_, Assets<Mesh>>,
     mut materials: ResMut<'_, Assets<Paint>>,
 ) {
@@ -65,7 +66,8 @@ pub fn spawn(
         .map(|i| -(f32::from(i) * 2.0 + 1.0) * DASH_MM)
         .map(|start| cylinder(start - DASH_MM, start, LINE_RADIUS_MM));
     let line = dashes.chain([Mesh::from(Sphere::new(TIP_RADIUS_MM * M_PER_MM))]);
-    let parts = [(joined(body), solid.clone()), (joined(line), through_bone.clone())];
+    let own = content.header.tool_shape.as_deref().map(super::tool_shape::mesh);
+    let parts = [(own.unwrap_or_else(|| joined(body)), solid.clone()), (joined(line), through_bone.clone())];
     commands.spawn((Tool, Transform::default(), Visibility::Hidden)).with_children(|tool| {
         for (mesh, paint) in parts {
             tool.spawn((Mesh3d(meshes.add(mesh)), MeshMaterial3d(paint)));

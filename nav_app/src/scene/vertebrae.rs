@@ -10,8 +10,7 @@ use engine::case::Vertebra;
 use engine::surface::Mesh as BoneMesh;
 
 use super::paint::Paint;
-use super::units::SceneFrame;
-use super::{Content, palette};
+use super::{Content, palette, residuals};
 
 /// Below this a vertebra is drawn hatched and its label carries a question mark.
 pub const UNCERTAIN_BELOW: f32 = 0.5;
@@ -44,9 +43,9 @@ pub fn spawn(
     for (vertebra, brightness) in content.case.vertebrae.iter().zip(all_brightness(&content)) {
         if is_coarse.is_some() {
             let (mesh, brightness) = coarse::coarsen(&vertebra.mesh, &brightness);
-            bones.add(vertebra, &mesh, &brightness, &content.frame);
+            bones.add(vertebra, &mesh, &brightness, &content);
         } else {
-            bones.add(vertebra, &vertebra.mesh, &brightness, &content.frame);
+            bones.add(vertebra, &vertebra.mesh, &brightness, &content);
         }
     }
     commands.spawn((BoneSurface, Mesh3d(meshes.add(bones.mesh())), MeshMaterial3d(materials.add(Paint::bone()))));
@@ -80,13 +79,16 @@ struct Bones {
 }
 
 impl Bones {
-    fn add(&mut self, vertebra: &Vertebra, bone: &BoneMesh, brightness: &[f32], frame: &SceneFrame) {
+    fn add(&mut self, vertebra: &Vertebra, bone: &BoneMesh, brightness: &[f32], content: &Content) {
+        let frame = &content.frame;
         let first = self.positions.len() as u32;
         self.indices.extend(bone.triangles.iter().flatten().map(|i| first + i));
         self.positions.extend(bone.vertices.iter().map(|v| frame.point((*v).into())));
         self.normals.extend(bone.normals.iter().map(|n| frame.normal(*n)));
         let color = LinearRgba::from(palette::bone(vertebra.level));
-        self.colors.extend(brightness.iter().map(|sky| [color.red, color.green, color.blue, *sky]));
+        let level = [color.red, color.green, color.blue];
+        let colors = residuals::colors(&content.header, bone).unwrap_or_else(|| vec![level; brightness.len()]);
+        self.colors.extend(colors.iter().zip(brightness).map(|([red, green, blue], sky)| [*red, *green, *blue, *sky]));
         // Hatch lines run obliquely across the posterior view.
         let is_hatched = f32::from(u8::from(is_uncertain(vertebra)));
         let hatch = |v: &[f32; 3]| [(v[0] + v[2]) * std::f32::consts::FRAC_1_SQRT_2 / HATCH_MM, is_hatched];

@@ -10,6 +10,7 @@ mod measure;
 mod models;
 mod navigate;
 mod register;
+mod xray;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -44,7 +45,7 @@ fn wrong_use_is_status_2() {
 #[test]
 fn every_command_has_help_with_an_example() {
     for command in
-        ["demo", "segment", "register", "navigate", "replay", "export", "measure", "report", "bench", "doctor"]
+        ["demo", "segment", "register", "navigate", "replay", "export", "measure", "xray", "report", "bench", "doctor"]
     {
         let output = spinenav(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

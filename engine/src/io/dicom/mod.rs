@@ -15,6 +15,7 @@
 mod codestream;
 mod lengths;
 mod pixels;
+mod radiograph;
 mod slice;
 mod stack;
 
@@ -31,6 +32,7 @@ use crate::io::limits::Limits;
 use crate::io::warning::{Loaded, Warning};
 use crate::io::{bounded, detect};
 use crate::volume::Volume;
+pub(super) use radiograph::read_radiograph;
 use slice::{Found, SliceHeader};
 
 /// The CT series in a folder; `series_uid` picks one of several.

@@ -125,17 +125,19 @@ fn slice(path: &Path, object: &DefaultDicomObject) -> Result<SliceHeader, Proble
         spacing_mm,
         tilt_deg: number(object, tags::GANTRY_DETECTOR_TILT).unwrap_or(0.0),
         rescale,
-        layout: layout(object)?,
+        layout: layout(object, &["MONOCHROME2"])?,
     })
 }
 
-fn layout(object: &DefaultDicomObject) -> Result<PixelLayout, Problem> {
+/// How the pixels are packed; one frame of one sample of these `kinds` (`PhotometricInterpretation`).
+pub(super) fn layout(object: &DefaultDicomObject, kinds: &[&str]) -> Result<PixelLayout, Problem> {
     let samples = integer(object, tags::SAMPLES_PER_PIXEL, "SamplesPerPixel")?;
     let frames = number(object, tags::NUMBER_OF_FRAMES).unwrap_or(1.0);
     let photometric = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-    if samples != 1 || frames != 1.0 || photometric != "MONOCHROME2" {
+    if samples != 1 || frames != 1.0 || !kinds.contains(&photometric.as_str()) {
+        let kinds = kinds.join(" or ");
         return Err(unusable(format!(
-            "it has {frames} frame(s) of {samples} sample(s), {photometric}; a CT slice is one MONOCHROME2 frame"
+            "it has {frames} frame(s) of {samples} sample(s), {photometric}; needed is one {kinds} frame"
         )));
     }
     let allocated = integer(object, tags::BITS_ALLOCATED, "BitsAllocated")?;
@@ -158,7 +160,7 @@ fn layout(object: &DefaultDicomObject) -> Result<PixelLayout, Problem> {
     })
 }
 
-fn check_transfer_syntax(uid: &str) -> Result<(), Problem> {
+pub(super) fn check_transfer_syntax(uid: &str) -> Result<(), Problem> {
     let uid = uid.trim_end_matches(['\0', ' ']);
     let known = TransferSyntaxRegistry.get(uid);
     if known.is_some_and(|syntax| syntax.can_decode_all()) {
@@ -172,19 +174,19 @@ fn check_transfer_syntax(uid: &str) -> Result<(), Problem> {
 }
 
 fn unusable(reason: String) -> Problem {
-    Problem::Dicom { doing: "used as a CT slice", reason }
+    Problem::Dicom { doing: "used", reason }
 }
 
-fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
+pub(super) fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
     let text = object.get(tag)?.to_str().ok()?;
     Some(text.trim_matches(['\0', ' ']).to_owned())
 }
 
-fn number(object: &DefaultDicomObject, tag: Tag) -> Option<f64> {
+pub(super) fn number(object: &DefaultDicomObject, tag: Tag) -> Option<f64> {
     object.get(tag)?.to_float64().ok().filter(|v| v.is_finite())
 }
 
-fn integer(object: &DefaultDicomObject, tag: Tag, name: &str) -> Result<u16, Problem> {
+pub(super) fn integer(object: &DefaultDicomObject, tag: Tag, name: &str) -> Result<u16, Problem> {
     let value = object.get(tag).and_then(|e| e.to_int::<u16>().ok());
     value.ok_or_else(|| unusable(format!("{name} is missing or no number")))
 }
@@ -213,7 +215,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Names of the classes a user is likely to give by mistake.
-fn class_name(uid: &str) -> &str {
+pub(super) fn class_name(uid: &str) -> &str {
     match uid {
         uids::CT_IMAGE_STORAGE => "CT Image Storage",
         uids::ENHANCED_CT_IMAGE_STORAGE => "Enhanced CT Image Storage (multi-frame, not supported)",

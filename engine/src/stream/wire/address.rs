@@ -5,22 +5,11 @@
 //! authority, an own certificate and its key: both sides show who they are.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use crate::stream::SCHEMA;
+use crate::tls::Tls;
 
 use super::WireError;
-
-/// Certificates in PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificate of the authority that signed both sides' certificates.
-    pub authority: PathBuf,
-    /// This side's certificate; its common name is who it is.
-    pub certificate: PathBuf,
-    /// The private key of it.
-    pub key: PathBuf,
-}
 
 /// Who may do what over TLS, by the common names of certificates. Who is in
 /// neither list sees nothing.

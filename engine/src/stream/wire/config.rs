@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use zenoh::Config;
 
 use super::WireError;
-use super::address::{Access, EngineAddress, Tls, ViewerAddress, endpoint, prefix};
+use super::address::{Access, EngineAddress, ViewerAddress, endpoint, prefix};
+use crate::tls::Tls;
 
 /// A connection that says nothing for so long is closed, ms.
 const LEASE_MS: u64 = 2000;

@@ -22,7 +22,8 @@ pub mod engine;
 pub mod relay;
 pub mod viewer;
 
-pub use address::{Access, EngineAddress, Tls, ViewerAddress};
+pub use crate::tls::Tls;
+pub use address::{Access, EngineAddress, ViewerAddress};
 pub use engine::EngineWire;
 pub use relay::Relay;
 pub use viewer::ViewerWire;

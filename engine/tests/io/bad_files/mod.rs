@@ -7,6 +7,7 @@ mod dicom;
 mod meshes;
 mod models;
 mod nifti;
+mod pictures;
 mod text_headers;
 mod texts;
 
@@ -47,6 +48,8 @@ pub enum Door {
     Weights,
     /// A PLUS recording.
     Recording,
+    /// A radiograph of any format.
+    Picture,
 }
 
 /// A file that must be refused.
@@ -66,10 +69,9 @@ impl Bad {
 
 /// All of them.
 pub fn collection() -> Vec<Bad> {
-    [nifti::files(), text_headers::files(), dicom::files(), meshes::files(), models::files(), texts::files()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let volumes = [nifti::files(), text_headers::files(), dicom::files()];
+    let others = [meshes::files(), models::files(), texts::files(), pictures::files()];
+    volumes.into_iter().chain(others).flatten().collect()
 }
 
 /// Reads `bytes` through `door`: what it says, or `None` when it takes the file.
@@ -84,6 +86,7 @@ pub fn refusal(door: Door, bytes: &[u8], folder: &Folder) -> Option<String> {
             io::read_ct(folder.path(), &limits).err().map(|e| e.to_string())
         }
         Door::Mesh => io::stl::read(&file(), &limits).err().map(|e| e.to_string()),
+        Door::Picture => io::picture::read_picture(&file(), &limits).err().map(|e| e.to_string()),
         Door::Points => numbers::read_rows::<3>(&file(), "x y z").err().map(|e| e.to_string()),
         Door::Matrix => numbers::read_matrix(&file()).err().map(|e| e.to_string()),
         Door::Corrections => Corrections::read(&file()).err().map(|e| e.to_string()),

@@ -38,9 +38,9 @@ fn arguments(options: &EngineArguments) -> Vec<OsString> {
     let files: [(&str, Option<&Path>); 5] = [
         ("--case", Some(&options.session.case)),
         ("--ct", options.session.ct.as_deref()),
-        ("--tls-authority", options.wire.tls_authority.as_deref()),
-        ("--tls-certificate", options.wire.tls_certificate.as_deref()),
-        ("--tls-key", options.wire.tls_key.as_deref()),
+        ("--tls-authority", options.wire.tls.tls_authority.as_deref()),
+        ("--tls-certificate", options.wire.tls.tls_certificate.as_deref()),
+        ("--tls-key", options.wire.tls.tls_key.as_deref()),
     ];
     for (name, file) in files {
         arguments.extend(file.into_iter().flat_map(|file| [name.into(), file.into()]));

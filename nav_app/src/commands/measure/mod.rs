@@ -1,7 +1,7 @@
 //! `measure`: alignment of the spine from a case or a label map.
 
 pub mod picture;
-mod table;
+pub mod table;
 
 use std::path::Path;
 

@@ -4,18 +4,7 @@ use engine::measure::{Measure, Report, RotationFrame};
 
 /// Everything in a report as lines of text.
 pub fn table(report: &Report) -> String {
-    let mut lines = Vec::new();
-    for (parameter, measure) in &report.parameters {
-        let (_, unit) = parameter.key.rsplit_once('_').unwrap_or(("", ""));
-        let line = match measure {
-            Ok(v) => format!("{:7.1} {unit} +-{:.1}   {}", v.value, v.sd, v.landmarks.join(", ")),
-            Err(why) => format!("      -  {why}"),
-        };
-        lines.push(format!("  {:26} {line}", parameter.name));
-    }
-    if let Some(check) = report.pelvis_check_deg {
-        lines.push(format!("  {:26} {check:7.1} deg", "incidence - tilt - slope"));
-    }
+    let mut lines = parameters(report);
     for c in &report.curves {
         lines.push(format!(
             "  curve {}-{}: {:.1} deg +-{:.1}, convex to the {}, apex {}; {:.1} deg in the plane {:.0} deg from coronal",
@@ -32,6 +21,23 @@ pub fn table(report: &Report) -> String {
     }
     lines.extend(report.posture_note().map(|note| format!("  Note: {note}.")));
     lines.join("\n")
+}
+
+/// The named parameters, a line each, and how well the pelvic ones add up.
+pub fn parameters(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (parameter, measure) in &report.parameters {
+        let (_, unit) = parameter.key.rsplit_once('_').unwrap_or(("", ""));
+        let line = match measure {
+            Ok(v) => format!("{:7.1} {unit} +-{:.1}   {}", v.value, v.sd, v.landmarks.join(", ")),
+            Err(why) => format!("      -  {why}"),
+        };
+        lines.push(format!("  {:26} {line}", parameter.name));
+    }
+    if let Some(check) = report.pelvis_check_deg {
+        lines.push(format!("  {:26} {check:7.1} deg", "incidence - tilt - slope"));
+    }
+    lines
 }
 
 fn levels(report: &Report) -> String {

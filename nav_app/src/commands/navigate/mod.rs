@@ -24,10 +24,12 @@ use std::time::Duration;
 use engine::clock::{Clock, SystemClock};
 
 use super::live::Running;
+use super::plan;
 use crate::cli::{NavigateArguments, View};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 use crate::scene::{self, SceneHeader, SceneInput};
+use crate::scene_input::{PlannedScrew, read_tool_shape};
 
 pub(super) use patient::read_case;
 pub(super) use session::Started;
@@ -46,13 +48,29 @@ pub fn run(options: &NavigateArguments, quiet: bool) -> Result<Output, Failure> 
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let started = Started::new(&options.session, &clock, None, "navigate")?;
-    let watched = follow(options, &started, quiet)?;
-    started.finish(&options.session, &watched)
+    let plan = match &options.plan {
+        Some(path) => {
+            plan::checked(path, &started.case, Some(&|place, along| started.patient.deviation_mm(place, along)))?
+        }
+        None => Vec::new(),
+    };
+    let screws: Vec<_> = plan.iter().map(plan::json).collect();
+    let watched = follow(options, &started, plan, quiet)?;
+    let mut output = started.finish(&options.session, &watched)?;
+    if options.plan.is_some() {
+        output.json["plan"] = screws.into();
+    }
+    Ok(output)
 }
 
 /// Shows and tells the session until its time is over, its window is closed or
 /// its end was typed.
-fn follow(options: &NavigateArguments, started: &Started, quiet: bool) -> Result<Watch, Failure> {
+fn follow(
+    options: &NavigateArguments,
+    started: &Started,
+    plan: Vec<PlannedScrew>,
+    quiet: bool,
+) -> Result<Watch, Failure> {
     let snapshots = started.live.reader();
     #[cfg(feature = "xr")]
     if options.headset.xr {
@@ -66,24 +84,26 @@ fn follow(options: &NavigateArguments, started: &Started, quiet: bool) -> Result
     let is_closed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let told = scope.spawn(|| Watch::follow(&snapshots, quiet, &|_| is_closed.load(Ordering::Relaxed)));
-        let shown = window(started);
+        let shown = window(options, started, plan);
         is_closed.store(true, Ordering::Relaxed);
         shown.map(|()| told.join().unwrap_or_default())
     })
 }
 
 /// The panel's lines that stay the same.
-fn header(started: &Started) -> SceneHeader {
-    SceneHeader {
+fn header(options: &NavigateArguments, started: &Started) -> Result<SceneHeader, Failure> {
+    Ok(SceneHeader {
         verdict: Some(started.patient.recorded.verdict),
         rms_mm: Some(started.patient.recorded.rms_mm),
         ct_name: "case".into(),
+        tool_shape: options.tool_shape.as_deref().map(read_tool_shape).transpose()?,
+        touched: started.patient.touched().filter(|_| options.residuals),
         ..SceneHeader::default()
-    }
+    })
 }
 
-fn window(started: &Started) -> Result<(), Failure> {
-    let header = header(started);
+fn window(options: &NavigateArguments, started: &Started, plan: Vec<PlannedScrew>) -> Result<(), Failure> {
+    let header = SceneHeader { plan: plan.into(), ..header(options, started)? };
     let snapshots = Box::new(Running(started.live.clone()));
     scene::run_window(SceneInput { case: started.case.clone(), snapshots, header }).internal()
 }

@@ -1,6 +1,7 @@
 //! The case, and where it lies on the patient.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use engine::case::Case;
 use engine::io::{self, Limits};
@@ -8,7 +9,7 @@ use engine::journal::{ReadLimits, RecordedRegistration, case_hash, last_registra
 use engine::register::{Registration, simulate};
 use engine::rehearsal::Scenario;
 use engine::volume::Volume;
-use geom::{Ct, Point};
+use geom::{Ct, Patient as PatientFrame, Point, Vector};
 use serde_json::{Value, json};
 
 use super::super::live::register_case;
@@ -16,6 +17,7 @@ use super::super::register::{centred_guess, read_points, read_transform, registr
 use super::tracker::Address;
 use crate::cli::SessionArguments;
 use crate::failure::{Blame, Failure};
+use crate::scene_input::Touched;
 
 /// A registered case.
 pub struct Patient {
@@ -25,6 +27,8 @@ pub struct Patient {
     pub scenario: Option<Scenario>,
     /// Made now; `None` for one that was read back.
     made: Option<Registration>,
+    /// The points it was made from.
+    points: Vec<Point<PatientFrame>>,
     targets: Vec<Point<Ct>>,
     true_tre_mm: Option<f64>,
 }
@@ -38,7 +42,7 @@ impl Patient {
         let targets = scenario.as_ref().map_or_else(centres, |s| s.targets.clone());
         if options.resume {
             let recorded = read_back(options.journal.as_deref().unwrap_or_else(|| Path::new("")), case)?;
-            return Ok(Self { recorded, scenario, made: None, targets, true_tre_mm: None });
+            return Ok(Self { recorded, scenario, made: None, points: Vec::new(), targets, true_tre_mm: None });
         }
         let bone = case.surface_points();
         let (points, initial) = match (&options.points, &scenario) {
@@ -57,7 +61,29 @@ impl Patient {
         let made = register_case(&bone, &points, &initial).bad_input()?;
         let truth = scenario.as_ref().filter(|_| options.points.is_none()).map(|s| s.patient_from_ct);
         let true_tre_mm = truth.map(|truth| simulate::true_tre_mm(&made.patient_from_ct(), &truth, &targets));
-        Ok(Self { recorded: RecordedRegistration::from(&made), scenario, made: Some(made), targets, true_tre_mm })
+        Ok(Self {
+            recorded: RecordedRegistration::from(&made),
+            scenario,
+            made: Some(made),
+            points,
+            targets,
+            true_tre_mm,
+        })
+    }
+
+    /// What was touched and how it fits; `None` for a registration that was read back.
+    pub fn touched(&self) -> Option<Arc<Touched>> {
+        let registration = self.made.clone()?;
+        Some(Arc::new(Touched { registration, points: self.points.clone() }))
+    }
+
+    /// Standard deviation of the registration at a place of the CT along a
+    /// unit direction, mm.
+    pub fn deviation_mm(&self, place: Point<Ct>, direction: Vector<Ct>) -> f64 {
+        let patient_from_ct = self.recorded.patient_from_ct;
+        let along = (patient_from_ct * direction).vector3();
+        let covariance = self.recorded.covariance.at_point(patient_from_ct * place);
+        along.dot(&(covariance * along)).max(0.0).sqrt()
     }
 
     /// For machines.

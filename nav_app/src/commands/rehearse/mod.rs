@@ -1,7 +1,9 @@
 //! `rehearse`: registrations of simulated patients, and sessions in which things
 //! go wrong, before there is a real one.
 
+mod chart;
 mod html;
+mod practice;
 mod summary;
 
 use engine::rehearsal::{FaultTrial, Script, rehearse, rehearse_faults};
@@ -17,6 +19,9 @@ use summary::Summary;
 
 /// Runs the command.
 pub fn run(options: &RehearseArguments, quiet: bool) -> Result<Output, Failure> {
+    if let Some(path) = &options.practice {
+        return practice::run(options, path, case(options)?);
+    }
     let script = script(options)?;
     let (case, labels) = case(options)?;
     let mut progress = Progress::new(script.trials, quiet);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use engine::case::Case;
 
-use super::{Demonstration, demonstrated, tool_state};
+use super::{Demonstration, tool_state};
 use crate::cli::SceneArguments;
 use crate::commands::headset::{Watched, draw};
 use crate::failure::Failure;
 use crate::report::Output;
-use crate::scene::{SceneInput, VolumeSettings};
+use crate::scene::{SceneHeader, SceneInput, VolumeSettings};
 
 /// Time between two looks at the drawing process.
 const LOOK: Duration = Duration::from_millis(50);
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn worker(
     options: &SceneArguments,
     case: Arc<Case>,
-    ct_name: String,
+    header: SceneHeader,
     volume: VolumeSettings,
 ) -> Result<Output, Failure> {
     let state = tool_state(options.state);
@@ -27,7 +27,7 @@ pub fn worker(
     let is_still = options.headset.frames > 0;
     let shown = if is_still { Demonstration::still(&case, state) } else { Demonstration::moving(&case, state) };
     let snapshots = Box::new(shown);
-    draw(&options.headset, &options.out, SceneInput { case, snapshots, header: demonstrated(ct_name) }, volume)
+    draw(&options.headset, &options.out, SceneInput { case, snapshots, header }, volume)
 }
 
 /// Starts the drawing process, again where needed, until it ends well.

@@ -8,10 +8,8 @@ mod dropped;
 use std::sync::Arc;
 
 use engine::case::Case;
-use engine::io::{self, Limits};
 use engine::safety::ToolState;
 use engine::segment::Progress;
-use engine::volume::LabelMap;
 use serde_json::json;
 
 use crate::assets;
@@ -21,6 +19,7 @@ use crate::report::{Output, Stages, stage_table};
 #[cfg(not(feature = "xr"))]
 use crate::scene::VolumeSettings;
 use crate::scene::{self, SceneHeader, SceneInput, SceneStart};
+use crate::scene_input::read_tool_shape;
 
 pub use demonstration::Demonstration;
 #[cfg(feature = "xr")]
@@ -37,10 +36,23 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
     stages.stage("read");
     let (case, ct_name) = read(options)?;
     let case = Arc::new(case);
+    let plan = match &options.plan {
+        Some(path) => super::plan::checked(path, &case, None)?,
+        None => Vec::new(),
+    };
+    let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
+    let device = demonstration::SOURCE.into();
+    let header = SceneHeader {
+        ct_name,
+        device,
+        plan: plan.into(),
+        tool_shape,
+        is_demonstration: true,
+        ..SceneHeader::default()
+    };
     if options.headset.worker {
-        return worker(options, case, ct_name, settings.volume);
+        return worker(options, case, header, settings.volume);
     }
-    let header = demonstrated(ct_name);
     let state = tool_state(options.state);
     let mut images = Vec::new();
     if has_window {
@@ -78,13 +90,8 @@ fn watch(_options: &SceneArguments) -> Result<Output, Failure> {
 }
 
 #[cfg(not(feature = "xr"))]
-fn worker(options: &SceneArguments, _: Arc<Case>, _: String, _: VolumeSettings) -> Result<Output, Failure> {
+fn worker(options: &SceneArguments, _: Arc<Case>, _: SceneHeader, _: VolumeSettings) -> Result<Output, Failure> {
     watch(options)
-}
-
-/// The panel of an instrument that nobody holds.
-fn demonstrated(ct_name: String) -> SceneHeader {
-    SceneHeader { ct_name, device: demonstration::SOURCE.into(), is_demonstration: true, ..SceneHeader::default() }
 }
 
 const fn tool_state(choice: ToolStateChoice) -> ToolState {
@@ -108,20 +115,6 @@ fn read(options: &SceneArguments) -> Result<(Case, String), Failure> {
 
 /// The CT that ships with its reference labels, as a case.
 pub fn shipped_case() -> Result<Case, Failure> {
-    let (ct, labels) = shipped().internal()?;
+    let (ct, labels) = assets::demo_ct_and_labels().internal()?;
     Ok(Case::from_labels(ct, labels))
-}
-
-/// The CT that ships and its reference labels, by way of a folder that is gone
-/// afterwards.
-fn shipped() -> anyhow::Result<(engine::volume::Volume, LabelMap)> {
-    let folder = std::env::temp_dir().join(format!("spinenav-scene-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let path = folder.join("ct.nii.gz");
-    let read = std::fs::write(&path, assets::DEMO_CT)
-        .map_err(anyhow::Error::from)
-        .and_then(|()| Ok((io::read_ct(&path, &Limits::default())?.value, assets::demo_labels(&folder)?)));
-    // A folder that stays behind does no harm.
-    let _ = std::fs::remove_dir_all(&folder);
-    read
 }

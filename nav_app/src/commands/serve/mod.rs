@@ -21,11 +21,14 @@ const TICK: Duration = Duration::from_millis(100);
 pub fn run(options: &ServeArguments, quiet: bool) -> Result<Output, Failure> {
     let settings = settings(options, super::untrusted::reader()?)?;
     let receiver = DicomReceiver::start(settings).map_err(|error| match error {
-        ReceiverError::EverybodyAllowed { .. } | ReceiverError::Title { .. } => Failure::WrongUse(error.into()),
+        ReceiverError::EverybodyAllowed { .. } | ReceiverError::Title { .. } | ReceiverError::Tls { .. } => {
+            Failure::WrongUse(error.into())
+        }
         other => Failure::BadInput(other.into()),
     })?;
     let address = receiver.address();
-    tell(quiet, &format!("{} listens for DICOM on {address}", options.ae_title));
+    let over = if options.tls.files().is_some() { " over TLS" } else { "" };
+    tell(quiet, &format!("{} listens for DICOM{over} on {address}", options.ae_title));
     let segmentation = options.segment.then(|| Segmentation::start(&options.model, options.device)).transpose()?;
     let since = Instant::now();
     let mut series = Vec::new();
@@ -73,9 +76,15 @@ fn settings(options: &ServeArguments, reader: ReaderProcess) -> Result<ReceiverS
     settings.ae_title.clone_from(&options.ae_title);
     settings.allowed_titles.clone_from(&options.allow);
     settings.allowed_peers.clone_from(&options.peer);
+    settings.tls = options.tls.files();
     settings.quiet = seconds("--quiet-s", options.quiet_s).map_err(wrong)?;
     settings.incomplete = seconds("--incomplete-s", options.incomplete_s).map_err(wrong)?;
-    settings.limits = ReceiverLimits { disk_bytes: options.disk.saturating_mul(1 << 30), ..ReceiverLimits::default() };
+    let bytes = |gib: u64| gib.saturating_mul(1 << 30);
+    settings.limits = ReceiverLimits {
+        disk_bytes: bytes(options.disk),
+        keep_free_bytes: bytes(options.keep_free),
+        ..ReceiverLimits::default()
+    };
     settings.check = check(reader);
     Ok(settings)
 }

@@ -13,7 +13,7 @@
 //! | [`consumer`] | who picks snapshots up |
 //! | [`floor`] | the machine's own punctuality |
 //! | [`load`] | what else the machine does |
-//! | [`observers`] | slow and dead observers, by turns |
+//! | [`observers`], [`hostile`] | slow, dead and hostile observers, by turns |
 //! | [`results`], [`html`], [`plot`] | what comes out |
 //! | `stream` | the same with observers in processes of their own (feature `stream`) |
 //! | [`rivals`] | other programs' way beside ours, from outside |
@@ -21,6 +21,7 @@
 mod consumer;
 mod engine_side;
 mod floor;
+mod hostile;
 mod html;
 mod load;
 mod observers;

@@ -1,9 +1,9 @@
-//! `bench latency --observers`: does a slow or dead observer slow the engine?
+//! `bench latency --observers`: does a slow, dead or hostile observer slow the engine?
 //!
 //! By turns of six seconds nobody looks on; then four OpenIGTLink clients and
 //! eight readers of the snapshots look on and keep up; then the same clients
 //! stop reading while messages for them go on, and the readers look once a
-//! second or never; then nobody again, which shows how much the figures vary by
+//! second or never; then [`super::hostile`] peers do what they can; then nobody again, which shows how much the figures vary by
 //! themselves. The turns follow the session's clock, so that every packet's
 //! latency can be counted with its turn.
 
@@ -20,6 +20,8 @@ use engine::latency::{LatencyHistogram, LatencySummary};
 use engine::rt::{Reader, Snapshot};
 use engine::track::openigtlink::{Matrix, Message, Name, Server, ServerSettings, Stamp, Timestamp};
 use geom::{Nanoseconds, Tool, Tracker, Transform};
+
+use super::hostile;
 
 /// Length of a turn: the server drops a client that takes nothing for 2 s, so
 /// that a stuck one is blocked, dropped and connects again within it.
@@ -41,13 +43,15 @@ pub enum Turn {
     Healthy,
     /// Everybody, but they hardly read or not at all.
     Stuck,
+    /// Peers that mean harm.
+    Hostile,
     /// Nobody again: what the figures vary by themselves.
     AbsentAgain,
 }
 
 impl Turn {
     /// In the order of the turns.
-    pub const ALL: [Self; 4] = [Self::Absent, Self::Healthy, Self::Stuck, Self::AbsentAgain];
+    pub const ALL: [Self; 5] = [Self::Absent, Self::Healthy, Self::Stuck, Self::Hostile, Self::AbsentAgain];
 
     /// Whose turn it is.
     pub const fn at(time: Nanoseconds) -> Self {
@@ -59,12 +63,14 @@ impl Turn {
             Self::Absent => "nobody looks on",
             Self::Healthy => "observers keep up",
             Self::Stuck => "observers slow or dead",
+            Self::Hostile => "hostile peers",
             Self::AbsentAgain => "nobody, again",
         }
     }
 
+    /// True when nobody looks on.
     const fn is_absent(self) -> bool {
-        matches!(self, Self::Absent | Self::AbsentAgain)
+        matches!(self, Self::Absent | Self::Hostile | Self::AbsentAgain)
     }
 }
 
@@ -92,6 +98,12 @@ pub fn start(snapshots: &Reader<Snapshot>, clock: &Arc<SystemClock>, is_over: &A
     let server = Server::bind(ServerSettings { bind, ..ServerSettings::default() }, Box::new(|_, _| {}))?;
     let address = server.local_addr();
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(work);
+    let device = Name::new("Tool1").context("the tool's name is too long")?;
+    for way in hostile::ways(device) {
+        let (clock, over) = (clock.clone(), is_over.clone());
+        let work = move || hostile::attack(address, way.as_deref(), &clock, &over);
+        spawn("bench-hostile", Box::new(work))?;
+    }
     for _ in 0..CLIENTS {
         let (clock, over) = (clock.clone(), is_over.clone());
         spawn("bench-client", Box::new(move || look_from_outside(address, &clock, &over)))?;
@@ -101,7 +113,6 @@ pub fn start(snapshots: &Reader<Snapshot>, clock: &Arc<SystemClock>, is_over: &A
         spawn("bench-reader", Box::new(move || look_at_cell(&reader, number, &clock, &over)))?;
     }
     let (reader, clock, over) = (snapshots.clone(), clock.clone(), is_over.clone());
-    let device = Name::new("Tool1").context("the tool's name is too long")?;
     spawn("bench-publisher", Box::new(move || publish(&server, &reader, device, &clock, &over)))?;
     Ok(())
 }
@@ -162,7 +173,7 @@ fn look_at_cell(reader: &Reader<Snapshot>, number: usize, clock: &SystemClock, i
         let is_due = match Turn::at(now) {
             Turn::Healthy => true,
             Turn::Stuck => number.is_multiple_of(2) && now.0.saturating_sub(last.0) > 1_000_000_000,
-            Turn::Absent | Turn::AbsentAgain => false,
+            Turn::Absent | Turn::Hostile | Turn::AbsentAgain => false,
         };
         if is_due && reader.take().is_some() {
             last = now;
@@ -178,10 +189,10 @@ mod tests {
     #[test]
     fn a_packet_counts_with_the_turn_in_which_it_was_published() {
         let mut by_turn = ByTurn::default();
-        for (second, ms) in [(1, 1), (7, 2), (13, 3), (19, 4), (25, 1)] {
+        for (second, ms) in [(1, 1), (7, 2), (13, 3), (19, 4), (25, 5), (31, 1)] {
             by_turn.record(Nanoseconds(second * 1_000_000_000), Nanoseconds(ms * 1_000_000));
         }
         let counts: Vec<_> = by_turn.rows().iter().map(|(_, l)| (l.count, l.max_ms.round() as u64)).collect();
-        assert_eq!(counts, [(2, 1), (1, 2), (1, 3), (1, 4)]);
+        assert_eq!(counts, [(2, 1), (1, 2), (1, 3), (1, 4), (1, 5)]);
     }
 }

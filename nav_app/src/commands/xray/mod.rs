@@ -1,0 +1,99 @@
+//! `xray`: two radiographs to a simple 3-D spine and its sagittal balance.
+
+mod files;
+mod inputs;
+mod overlay;
+mod solid;
+mod table;
+
+use engine::measure::Posture;
+use engine::segment::Progress;
+use engine::xray::{Findings, Networks, Pair, RunningNetworks, XrayCorrections, XrayError, XraySettings, analyse};
+use serde_json::json;
+
+use crate::assets;
+use crate::cli::{PostureChoice, XrayArguments};
+use crate::failure::{Blame, Failure};
+use crate::report::{Output, Stages, stage_table};
+
+/// Runs the command.
+pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
+    let mut stages = Stages::new(quiet);
+    stages.stage("read");
+    let (pair, warnings) = inputs::read(options)?;
+    let corrections = match &options.corrections {
+        Some(path) => XrayCorrections::read(path).bad_input()?,
+        None => XrayCorrections::default(),
+    };
+    stages.stage("load");
+    let mut networks = if options.by_hand { None } else { Some(load(options)?) };
+    let findings = find(options, &pair, networks.as_mut(), &corrections, &mut stages)?;
+    if findings.cuboids.is_empty() {
+        return Err(nothing(options, &findings));
+    }
+    let mut json = findings.to_json();
+    json["warnings"] = json!(warnings);
+    let written = match &options.out {
+        Some(folder) => {
+            stages.stage("write");
+            files::write(folder, &pair, &findings, &mut json)?
+        }
+        None => Vec::new(),
+    };
+    let (stages, total_ms) = stages.finish();
+    (json["stages"], json["total_ms"], json["files"]) = (json!(stages), json!(total_ms), json!(written));
+    let mut text = format!("{}\n{}", table::table(&findings, &warnings), stage_table(&stages, total_ms));
+    if !written.is_empty() {
+        text = format!("{text}\nWritten: {}", written.join(", "));
+    }
+    Ok(Output { json, text, is_refused: false })
+}
+
+/// The networks that were asked for, on their device.
+fn load(options: &XrayArguments) -> Result<RunningNetworks, Failure> {
+    let networks = match (&options.models, assets::RADIOGRAPH_MODELS) {
+        (Some(folder), _) => Networks::from_folder(folder).bad_input()?,
+        (None, Some([detector, contour])) => Networks::from_bytes(detector, contour).internal()?,
+        (None, None) => {
+            let what = "this program ships no networks for radiographs; give --models DIR, or place everything by hand with --by-hand --corrections FILE.json";
+            return Err(Failure::WrongUse(anyhow::anyhow!(what)));
+        }
+    };
+    networks.load(super::device(options.device)?.as_ref()).internal()
+}
+
+fn find(
+    options: &XrayArguments,
+    pair: &Pair,
+    networks: Option<&mut RunningNetworks>,
+    corrections: &XrayCorrections,
+    stages: &mut Stages,
+) -> Result<Findings, Failure> {
+    let posture = match options.posture {
+        PostureChoice::Supine => Posture::Supine,
+        PostureChoice::Standing => Posture::Standing,
+    };
+    let mut current = "";
+    let mut tell = |stage: &'static str, share: f64| {
+        if stage != current {
+            stages.stage(stage);
+            current = stage;
+        }
+        stages.fraction(share);
+    };
+    match analyse(pair, networks, corrections, &XraySettings { posture }, &mut tell) {
+        Ok(findings) => Ok(findings),
+        Err(error @ XrayError::Corrections(_)) => Err(Failure::BadInput(error.into())),
+        Err(error) => Err(Failure::Internal(error.into())),
+    }
+}
+
+/// Why nothing can be measured.
+fn nothing(options: &XrayArguments, findings: &Findings) -> Failure {
+    let path = options.lateral.display();
+    let seen = findings.views[1].vertebrae.len();
+    let what = format!(
+        "no vertebra with an outline was found in {path} ({seen} boxes); is it a lateral radiograph of the spine, the patient looking to the left, bone bright (else --dark-bone)? Boxes and corners can be placed with --corrections"
+    );
+    Failure::BadInput(anyhow::anyhow!(what))
+}
