@@ -1,12 +1,18 @@
 """Judges what a headset session reported and drew: python3 xr_check.py JSON FRAMES KIND.
 
-KIND is `remote` (the head follows xr_motion.py), `simulated` or `killed`
-(the runtime was killed and came back)."""
+KIND is `remote` (the head follows xr_motion.py), `simulated`, `killed` (the runtime was killed and
+came back) or `still` (the head stands still, and both eyes see what they saw before:
+.ci/golden/eye_left.png and eye_right.png; GOLDEN=write puts them there)."""
 
 import json
+import os
+import pathlib
+import shutil
 import struct
 import sys
 import zlib
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
 def read_png(path):
@@ -51,6 +57,20 @@ def bright_columns(path):
     return sum(columns) / len(columns) / width
 
 
+def compare(path):
+    """Drivers round differently, edges move by a part of a pixel: few may differ much, most hardly."""
+    golden = GOLDEN / pathlib.Path(path).name
+    if os.environ.get("GOLDEN") == "write":
+        GOLDEN.mkdir(exist_ok=True)
+        shutil.copyfile(path, golden)
+    (width, now), (golden_width, before) = read_png(path), read_png(golden)
+    assert (width, len(now)) == (golden_width, len(before)), f"{path} has another size than {golden}"
+    apart = [abs(a - b) for rows in zip(now, before) for a, b in zip(*rows)]
+    mean, much = sum(apart) / len(apart), sum(d > 40 for d in apart) / len(apart)
+    assert mean < 1.5 and much < 0.01, f"{path} differs from {golden}: {mean:.2f} on average, {much:.2%} by more than 40"
+    return mean, much
+
+
 def main():
     path, frames, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     told = json.load(open(path))
@@ -66,6 +86,10 @@ def main():
     if kind == "remote":
         low, high = session["head_low_m"][0], session["head_high_m"][0]
         assert abs(high - low - 0.2) < 0.03, (low, high)
+    if kind == "still":
+        for image in session["images"]:
+            print("%s: differs from the golden one by %.3f on average, %.3f %% of it by more than 40" % (
+                pathlib.Path(image).name, *(f * s for f, s in zip(compare(image), (1, 100)))))
     left, right = (bright_columns(image) for image in session["images"])
     # What is before both eyes lies farther right for the left one.
     assert left > right, (left, right)

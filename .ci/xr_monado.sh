@@ -52,11 +52,12 @@ start_service() {
     done
     echo "Monado does not come up"; return 1
 }
-# kind, frames, other options: draws and judges.
-draw() {
+# command, kind, frames, other options: draws.
+show() {
     timeout 900 env LD_LIBRARY_PATH="$libraries" XR_RUNTIME_JSON="$out/runtime.json" \
-        "$viewer" scene --xr --frames "$2" --out "$out/$1" --json "${@:3}" >"$out/$1.json" 2>"$out/$1.log"
+        "$viewer" "$1" --xr --frames "$3" --out "$out/$2" --json "${@:4}" >"$out/$2.json" 2>"$out/$2.log" </dev/null
 }
+draw() { show scene "$@"; }
 
 say "no runtime: a sentence and status 3"
 status=0
@@ -84,6 +85,24 @@ if grep -q "panicked" "$out/killed.log"; then cat "$out/killed.log"; exit 1; fi
 start_service remote
 wait "$drawing"; drawing=
 python3 .ci/xr_check.py "$out/killed.json" "$frames" killed
+stop "$motion"; motion=
+stop "$service"
+
+say "both eyes see what they saw before"
+start_service remote
+python3 .ci/xr_motion.py still & motion=$!
+draw still 20
+python3 .ci/xr_check.py "$out/still.json" 20 still
+stop "$motion"; motion=
+stop "$service"
+
+say "a guided session"
+start_service remote
+python3 .ci/xr_motion.py & motion=$!
+assets=nav_app/assets/lidc-idri-0001-spine
+show navigate guided 30 --case "$assets-labels.nii.gz" --ct "$assets-ct.nii.gz" --tracker sim://
+grep -q "30 frames drawn; started 1 times" "$out/guided.log"
+grep -q "session navigating" "$out/guided.log"
 stop "$motion"; motion=
 stop "$service"
 

@@ -1,5 +1,5 @@
-"""A head that sways 0.1 m to either side and turns 20 degrees, once in two
-seconds, sent to the remote driver of Monado 25 (port 4242) until killed.
+"""A head that sways 0.1 m to either side and turns 20 degrees, once in two seconds, sent to the
+remote driver of Monado 25 (port 4242) until killed; with `still` as its argument one that does not move.
 
 The driver takes 376 bytes: 8 of header, 96 of views (zero: it makes them from
 the centre), the head's pose, 4 flags, then two controllers of 120 bytes."""
@@ -7,9 +7,11 @@ the centre), the head's pose, 4 flags, then two controllers of 120 bytes."""
 import math
 import socket
 import struct
+import sys
 import time
 
 HZ = 100
+STILL = sys.argv[1:] == ["still"]
 
 
 def pose(rotation=(0.0, 0.0, 0.0, 1.0), position=(0.0, 0.0, 0.0)):
@@ -22,7 +24,7 @@ def controller(position):
 
 
 def packet(seconds):
-    phase = math.sin(math.pi * seconds)
+    phase = 0.0 if STILL else math.sin(math.pi * seconds)
     half = 0.5 * math.radians(20.0) * phase
     head = pose((0.0, math.sin(half), 0.0, math.cos(half)), (0.1 * phase, 1.6, 0.0))
     hands = controller((-0.2, 1.3, -0.5)) + controller((0.2, 1.3, -0.5))

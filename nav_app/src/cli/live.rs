@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::HeadsetArguments;
+
 /// Where a session is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum View {
@@ -74,14 +76,20 @@ pub struct NavigateArguments {
     /// Where the session is shown.
     #[arg(long, value_enum, default_value = "desktop")]
     pub view: View,
+    /// In a headset, instead of a window.
+    #[command(flatten)]
+    pub headset: HeadsetArguments,
+    /// Headset: folder of pictures and report.
+    #[arg(long, default_value = "spinenav-headset")]
+    pub out: PathBuf,
     /// Planned screws to guide to; a plan of other labels is refused.
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, value_name = "FILE.json", conflicts_with = "xr")]
     pub plan: Option<PathBuf>,
     /// Draw the instrument as this shape: STL, mm, tip at the origin, handle along +z.
     #[arg(long, value_name = "FILE.stl")]
     pub tool_shape: Option<PathBuf>,
     /// Colour the bone by how far the touched points lie from it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "xr")]
     pub residuals: bool,
     /// Length of a session without a window, s; 0 goes on until it is ended.
     #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]

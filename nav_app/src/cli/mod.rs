@@ -13,6 +13,7 @@ mod calibrate;
 mod case_report;
 mod drr;
 mod export;
+mod headset;
 mod live;
 mod measure;
 mod plan;
@@ -39,6 +40,7 @@ pub use calibrate::{
 pub use case_report::ReportArguments;
 pub use drr::DrrArguments;
 pub use export::{ExportArguments, ExportFormat};
+pub use headset::HeadsetArguments;
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
 pub use plan::{Plan, PlanArguments, PlanCase, PlanCheckArguments, PlanImportArguments, PlanSuggestArguments};
@@ -101,7 +103,7 @@ pub enum Command {
     /// Guide an instrument on a segmented case: register, follow the tracker,
     /// show, record.
     #[command(
-        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --plan plan.json\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
+        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --plan plan.json\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker sim:// --xr\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
     )]
     Navigate(NavigateArguments),
     /// Run a session as a process of its own, for viewers elsewhere (feature `stream`).

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::HeadsetArguments;
+
 /// State the demonstrated instrument is shown in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ToolStateChoice {
@@ -57,9 +59,6 @@ pub struct SceneArguments {
     /// Render pictures instead of opening a window.
     #[arg(long, conflicts_with = "xr")]
     pub headless: bool,
-    /// Show it in a headset, through the OpenXR runtime of this machine.
-    #[arg(long)]
-    pub xr: bool,
     /// Folder for pictures.
     #[arg(long, default_value = "spinenav-scene")]
     pub out: PathBuf,
@@ -90,21 +89,7 @@ pub struct SceneArguments {
     /// State to show the instrument in.
     #[arg(long, value_enum, default_value = "live")]
     pub state: ToolStateChoice,
-    /// Headset: end after this many frames; 0 goes on.
-    #[arg(long, default_value_t = 0, requires = "xr")]
-    pub frames: u32,
-    /// Headset: blend with the room where it can.
-    #[arg(long, requires = "xr")]
-    pub see_through: bool,
-    /// Headset: resolution of an eye, times what the runtime recommends.
-    #[arg(long, default_value_t = 1.0, value_parser = parse_resolution)]
-    pub resolution: f32,
-    /// Headset: this process draws; the one that started it watches over it.
-    #[arg(long, hide = true, requires = "xr")]
-    pub worker: bool,
-}
-
-fn parse_resolution(text: &str) -> Result<f32, String> {
-    let share: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
-    if (0.1..=2.0).contains(&share) { Ok(share) } else { Err(format!("{share} is not within 0.1 to 2")) }
+    /// In a headset.
+    #[command(flatten)]
+    pub headset: HeadsetArguments,
 }

@@ -9,6 +9,8 @@ mod drr;
 #[cfg(feature = "stream")]
 mod engine;
 mod export;
+#[cfg(feature = "xr")]
+mod headset;
 mod live;
 mod measure;
 mod models;
@@ -43,6 +45,13 @@ use crate::assets;
 use crate::cli::{Arguments, Command, DeviceChoice};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
+
+/// What a build without headset support says.
+#[cfg(not(feature = "xr"))]
+fn without_headset() -> Failure {
+    let what = "this build has no headset support: build with `cargo build --features xr`";
+    Failure::WrongUse(anyhow::anyhow!(what))
+}
 
 /// Runs the command that was asked for.
 pub fn run(arguments: &Arguments) -> Result<Output, Failure> {

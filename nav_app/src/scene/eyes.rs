@@ -43,6 +43,9 @@ const CELL: UVec2 = UVec2::new(120, 48);
 const CELL_COLUMNS: u32 = 4;
 /// Height of a level name in the room, m.
 const NAME_HEIGHT_M: f32 = 0.011;
+/// Between the middles of two signs, m: seen from above, nearer ones must not
+/// cover those behind.
+const SIGN_PITCH_M: f32 = 0.0145;
 /// From the bone's side to the middle of its sign, m.
 const SIGN_CLEARANCE_M: f32 = 0.022;
 /// Bones at most this far above or below must not cover a sign, m.
@@ -190,7 +193,7 @@ fn sign_places(content: &Content) -> Vec<Vec3> {
         let side = sides[i];
         let is_near = |other: &&Vec3| (other.y - side.y).abs() < NEIGHBOURHOOD_M;
         let outer = sides.iter().filter(is_near).map(|s| s.x).fold(side.x, f32::min);
-        ceiling = side.y.min(ceiling - NAME_HEIGHT_M);
+        ceiling = side.y.min(ceiling - SIGN_PITCH_M);
         places[i] = Vec3::new(outer - SIGN_CLEARANCE_M, ceiling, side.z);
     }
     places

@@ -12,6 +12,8 @@
 #![allow(clippy::too_many_arguments, reason = "a system's arguments are what it reads and writes, not a call's")]
 
 mod adapter;
+#[cfg(test)]
+mod allocation_test;
 mod camera;
 mod enlarge;
 mod eyes;

@@ -195,7 +195,9 @@ fn spawn(
     commands.spawn(help).with_children(|help| {
         help.spawn(text(keys::help(), 22.0, palette::TEXT));
     });
-    let mut place = widgets::at(24.0, 20.0);
+    // Where nothing else is, neither over bone nor over a large slice.
+    let mut place = Node { position_type: PositionType::Absolute, ..default() };
+    (place.right, place.bottom) = (px(layout::COLUMN + 20.0), px(96.0));
     place.padding = UiRect::axes(px(10.0), px(4.0));
     let words = text("", 22.0, palette::ON_ALARM);
     commands.spawn((words, place, BackgroundColor(palette::ALARM), VideoWords, Visibility::Hidden, GlobalZIndex(1)));

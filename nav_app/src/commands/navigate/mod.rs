@@ -2,12 +2,15 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `headset` | the session in a headset (feature `xr`) |
 //! | [`session`] | a session from its options to its end; `engine` runs the same |
 //! | [`tracker`] | where the poses come from, by address |
 //! | [`patient`] | case and registration |
 //! | [`typed`] | what the user types meanwhile: landmark checks |
 //! | [`watch`] | what happens, in words, and what the user is asked to do |
 
+#[cfg(feature = "xr")]
+mod headset;
 mod patient;
 mod session;
 mod tracker;
@@ -35,6 +38,14 @@ pub(super) use watch::Watch;
 
 /// Runs the command.
 pub fn run(options: &NavigateArguments, quiet: bool) -> Result<Output, Failure> {
+    #[cfg(feature = "xr")]
+    if let Some(address) = options.headset.feed {
+        return headset::worker(options, address);
+    }
+    #[cfg(not(feature = "xr"))]
+    if options.headset.xr {
+        return Err(super::without_headset());
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let started = Started::new(&options.session, &clock, None, "navigate")?;
     let plan = match &options.plan {
@@ -61,6 +72,10 @@ fn follow(
     quiet: bool,
 ) -> Result<Watch, Failure> {
     let snapshots = started.live.reader();
+    #[cfg(feature = "xr")]
+    if options.headset.xr {
+        return headset::follow(options, started, &snapshots, quiet);
+    }
     let has_window = options.view == View::Desktop && scene::display_name().is_some();
     if !has_window {
         let length = Duration::from_secs_f64(options.seconds);
@@ -75,16 +90,20 @@ fn follow(
     })
 }
 
-fn window(options: &NavigateArguments, started: &Started, plan: Vec<PlannedScrew>) -> Result<(), Failure> {
-    let header = SceneHeader {
+/// The panel's lines that stay the same.
+fn header(options: &NavigateArguments, started: &Started) -> Result<SceneHeader, Failure> {
+    Ok(SceneHeader {
         verdict: Some(started.patient.recorded.verdict),
         rms_mm: Some(started.patient.recorded.rms_mm),
         ct_name: "case".into(),
-        plan: plan.into(),
         tool_shape: options.tool_shape.as_deref().map(read_tool_shape).transpose()?,
         touched: started.patient.touched().filter(|_| options.residuals),
         ..SceneHeader::default()
-    };
+    })
+}
+
+fn window(options: &NavigateArguments, started: &Started, plan: Vec<PlannedScrew>) -> Result<(), Failure> {
+    let header = SceneHeader { plan: plan.into(), ..header(options, started)? };
     let snapshots = Box::new(Running(started.live.clone()));
     scene::run_window(SceneInput { case: started.case.clone(), snapshots, header }).internal()
 }

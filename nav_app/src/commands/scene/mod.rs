@@ -27,18 +27,15 @@ mod headset;
 
 /// Runs the command.
 pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
-    let has_window = !options.headless && !options.xr && scene::display_name().is_some();
+    let has_window = !options.headless && !options.headset.xr && scene::display_name().is_some();
     let (settings, settings_file) = appearance::read(options, has_window)?;
-    if options.xr && !options.worker {
+    if options.headset.xr && !options.headset.worker {
         return watch(options);
     }
     let mut stages = Stages::new(quiet);
     stages.stage("read");
     let (case, ct_name) = read(options)?;
     let case = Arc::new(case);
-    if options.worker {
-        return worker(options, case, ct_name, settings.volume);
-    }
     let plan = match &options.plan {
         Some(path) => super::plan::checked(path, &case, None)?,
         None => Vec::new(),
@@ -53,6 +50,9 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
         is_demonstration: true,
         ..SceneHeader::default()
     };
+    if options.headset.worker {
+        return worker(options, case, header, settings.volume);
+    }
     let state = tool_state(options.state);
     let mut images = Vec::new();
     if has_window {
@@ -86,12 +86,11 @@ use headset::{watch, worker};
 
 #[cfg(not(feature = "xr"))]
 fn watch(_options: &SceneArguments) -> Result<Output, Failure> {
-    let what = "this build has no headset support: build with `cargo build --features xr`";
-    Err(Failure::WrongUse(anyhow::anyhow!(what)))
+    Err(super::without_headset())
 }
 
 #[cfg(not(feature = "xr"))]
-fn worker(options: &SceneArguments, _: Arc<Case>, _: String, _: VolumeSettings) -> Result<Output, Failure> {
+fn worker(options: &SceneArguments, _: Arc<Case>, _: SceneHeader, _: VolumeSettings) -> Result<Output, Failure> {
     watch(options)
 }
 

@@ -221,7 +221,7 @@ fn step_mm(grid: &Grid) -> f32 {
 }
 
 /// Writes the rays' numbers when one of them changed.
-fn march(
+pub fn march(
     settings: Res<'_, VolumeSettings>,
     content: Res<'_, Content>,
     picture: Res<'_, Picture>,

@@ -1,0 +1,230 @@
+//! Snapshots of a session for the process that draws in the headset.
+//!
+//! Over TCP on this machine: the drawing process asks, the session answers with
+//! its newest snapshot, so that one that was held up finds nothing old waiting.
+//! A question is one byte; an answer is its length (4 bytes, little endian) and
+//! the snapshot as in docs/stream.md. The first answer is the panel's header as
+//! JSON. Nobody is sent anything but what the scene shows.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use engine::register::Verdict;
+use engine::rt::{Reader, Snapshot};
+use engine::stream::frame::MOST_SNAPSHOT_BYTES;
+use engine::stream::{decode_snapshot, encode_snapshot};
+use serde_json::{Value, json};
+
+use crate::scene::{SceneHeader, SnapshotFeed};
+
+/// Time between two questions: more often than any display asks.
+const ASK: Duration = Duration::from_millis(4);
+/// Time between two looks at who connects.
+const LOOK: Duration = Duration::from_millis(20);
+/// Silence of the other side after which it is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest header, bytes.
+const MOST_HEADER: usize = 1 << 16;
+
+/// Answers the drawing process. Dropping it ends the answers.
+pub struct SnapshotServer {
+    address: SocketAddr,
+    is_ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SnapshotServer {
+    /// Listens on this machine, at a port of the system's choice.
+    ///
+    /// # Errors
+    /// There is no port, or no thread.
+    pub fn start(snapshots: Reader<Snapshot>, header: &SceneHeader) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port for the headset's process")?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let is_ended = Arc::new(AtomicBool::new(false));
+        let (stop, header) = (is_ended.clone(), header_json(header).to_string());
+        let serve = move || {
+            while !stop.load(Ordering::Relaxed) {
+                let Ok((stream, _)) = listener.accept() else {
+                    std::thread::sleep(LOOK);
+                    continue;
+                };
+                let (snapshots, header, stop) = (snapshots.clone(), header.clone(), stop.clone());
+                // One that leaves, or asks nonsense, is not missed.
+                let answer = move || drop(answer(stream, &snapshots, &header, &stop));
+                drop(std::thread::Builder::new().name("headset-feed".into()).spawn(answer));
+            }
+        };
+        let thread = std::thread::Builder::new().name("headset-door".into()).spawn(serve)?;
+        Ok(Self { address, is_ended, thread: Some(thread) })
+    }
+
+    /// Where to ask.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for SnapshotServer {
+    fn drop(&mut self) {
+        self.is_ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked answers nobody any more.
+            drop(thread.join());
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, snapshots: &Reader<Snapshot>, header: &str, stop: &AtomicBool) -> Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    send(&mut stream, header.as_bytes())?;
+    let mut question = [0];
+    while !stop.load(Ordering::Relaxed) {
+        stream.read_exact(&mut question)?;
+        match snapshots.read() {
+            Some((number, snapshot)) => send(&mut stream, encode_snapshot(0, number, &snapshot).as_slice())?,
+            None => send(&mut stream, &[])?,
+        }
+    }
+    Ok(())
+}
+
+fn send(stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+    let mut frame = Vec::with_capacity(bytes.len() + 4);
+    frame.extend(u32::try_from(bytes.len())?.to_le_bytes());
+    frame.extend(bytes);
+    Ok(stream.write_all(&frame)?)
+}
+
+fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>, most: usize) -> Result<()> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length) as usize;
+    ensure!(length <= most, "an answer of {length} bytes, at most {most} are taken");
+    buffer.resize(length, 0);
+    Ok(stream.read_exact(buffer)?)
+}
+
+fn header_json(header: &SceneHeader) -> Value {
+    json!({
+        "verdict": header.verdict.map(|verdict| verdict.to_string()),
+        "rms_mm": header.rms_mm,
+        "centre_tre_mm": header.centre_tre_mm,
+        "ct_name": header.ct_name,
+        "device": header.device,
+    })
+}
+
+fn header(told: &Value) -> SceneHeader {
+    let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+    let verdict = text("verdict");
+    let is_it = |v: &Verdict| v.to_string() == verdict;
+    SceneHeader {
+        verdict: [Verdict::Accept, Verdict::Doubtful, Verdict::Reject].into_iter().find(is_it),
+        rms_mm: told["rms_mm"].as_f64(),
+        centre_tre_mm: told["centre_tre_mm"].as_f64(),
+        ct_name: text("ct_name"),
+        device: text("device"),
+        ..SceneHeader::default()
+    }
+}
+
+/// The session's snapshots in the drawing process.
+pub struct RemoteSnapshots {
+    newest: Arc<Mutex<Option<(u64, Snapshot)>>>,
+    seen: AtomicU64,
+}
+
+impl RemoteSnapshots {
+    /// Connects, and asks from then on; `ended` is called when the session has
+    /// gone. Until it is, no snapshot is given twice, so that a session that
+    /// stands still is seen to do so.
+    ///
+    /// # Errors
+    /// Nobody answers at `address`.
+    pub fn connect(address: SocketAddr, ended: impl FnOnce() + Send + 'static) -> Result<(SceneHeader, Self)> {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).context("the session does not answer")?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut buffer = Vec::new();
+        receive(&mut stream, &mut buffer, MOST_HEADER)?;
+        let header = header(&serde_json::from_slice(&buffer)?);
+        let newest = Arc::new(Mutex::new(None));
+        let shared = newest.clone();
+        let ask = move || {
+            while ask(&mut stream, &mut buffer, &shared).is_ok() {
+                std::thread::sleep(ASK);
+            }
+            ended();
+        };
+        std::thread::Builder::new().name("headset-feed".into()).spawn(ask)?;
+        Ok((header, Self { newest, seen: AtomicU64::new(0) }))
+    }
+}
+
+fn ask(stream: &mut TcpStream, buffer: &mut Vec<u8>, newest: &Mutex<Option<(u64, Snapshot)>>) -> Result<()> {
+    stream.write_all(b"?")?;
+    receive(stream, buffer, MOST_SNAPSHOT_BYTES)?;
+    if !buffer.is_empty() {
+        let (head, snapshot) = decode_snapshot(buffer)?;
+        *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((head.number, snapshot));
+    }
+    Ok(())
+}
+
+impl SnapshotFeed for RemoteSnapshots {
+    fn latest(&self) -> Option<Snapshot> {
+        let (number, snapshot) = (*self.newest.lock().unwrap_or_else(PoisonError::into_inner))?;
+        (self.seen.swap(number, Ordering::Relaxed) != number).then_some(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drawing_process_sees_each_snapshot_once_and_hears_of_the_end() {
+        let (mut publisher, reader) = engine::rt::latest::<Snapshot>();
+        let told = SceneHeader { verdict: Some(Verdict::Doubtful), rms_mm: Some(0.7), ..SceneHeader::default() };
+        let server = SnapshotServer::start(reader, &told).unwrap();
+        let (gone, hears) = std::sync::mpsc::channel();
+        let (header, feed) = RemoteSnapshots::connect(server.address(), move || gone.send(()).unwrap()).unwrap();
+        assert_eq!((header.verdict, header.rms_mm), (Some(Verdict::Doubtful), Some(0.7)));
+        assert!(feed.latest().is_none(), "nothing was published");
+        let wait = || {
+            (0..2000).find_map(|_| {
+                std::thread::sleep(Duration::from_millis(1));
+                feed.latest()
+            })
+        };
+        for sequence in 1..4 {
+            publisher.publish(&Snapshot { sequence, ..Snapshot::default() });
+            assert_eq!(wait().map(|snapshot| snapshot.sequence), Some(sequence));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(feed.latest().is_none(), "a session that stands still must be seen to");
+        drop(server);
+        hears.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
+
+    #[test]
+    fn an_answer_without_end_is_not_taken() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let liar = std::thread::spawn(move || listener.accept().unwrap().0.write_all(&[255; 8]).unwrap());
+        let error = RemoteSnapshots::connect(address, || ()).err().unwrap().to_string();
+        assert!(error.contains("at most"), "{error}");
+        liar.join().unwrap();
+    }
+}
