@@ -22,8 +22,8 @@ const SIZE: [usize; 2] = [440, 480];
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let threads = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1);
     println!("{}, {threads} threads, commit {}", machine(), commit());
-    let hu: Vec<f32> = (0..DIMS.iter().product())
-        .map(|i: usize| {
+    let hu: Vec<f32> = (0..DIMS.iter().product::<usize>())
+        .map(|i| {
             let [x, y] = [i % 512, i / 512 % 512].map(|v| v as f32 - 255.5);
             let body = (x / 240.0).powi(2) + (y / 160.0).powi(2);
             let bone = (x / 30.0).powi(2) + ((y - 90.0) / 30.0).powi(2);

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import schedule
-from radiographs import album, networks
+from radiographs import album, narrow, networks
 from radiographs.detector_loss import detector_loss, start_biases, start_stem
 
 EMA_DECAY = 0.998
@@ -21,13 +21,14 @@ SAVE_EVERY_S = 45
 class Detector:
     """YOLOv5s on parts of the canvas."""
 
-    rate = 1e-3
+    rate = 1.5e-3
 
     def __init__(self, options):
         self.size, self.batch = tuple(options.size), options.batch
-        self.network = networks.detector().to(memory_format=torch.channels_last)
+        build = narrow.detector(options.share) if options.share > 1 else networks.detector()
+        self.network = build.to(memory_format=torch.channels_last)
         start_biases(self.network)
-        start_stem(self.network)
+        start_stem(self.network, 6 // options.share + 1)
 
     def step(self, rng, pictures):
         images, targets = [], []
@@ -127,6 +128,7 @@ def main():
     parser.add_argument("--size", type=int, nargs=2, default=[192, 96], help="rows, columns of the detector's crops")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", type=int, default=1, help="train the detector with 1 / SHARE of its channels")
     parser.add_argument("--freeze-norms", action="store_true", help="keep the batch norms' statistics")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
