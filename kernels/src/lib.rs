@@ -20,6 +20,7 @@
 //! | [`tensor`] | `[channels, depth, height, width]` data | all |
 //! | [`roofline`] | what this processor can do at most | `spinenav bench segment` |
 //! | [`mod@resample`], [`gaussian`] | grids into other grids | `engine::volume` |
+//! | [`mod@radiograph`] | X-rays of a CT | `engine::xray` |
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
 //! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
@@ -45,6 +46,7 @@ pub mod morphology;
 pub mod point_to_plane;
 pub mod processor_affinity;
 pub mod program;
+pub mod radiograph;
 pub mod resample;
 pub mod roofline;
 pub mod tensor;

@@ -16,6 +16,7 @@
 //! | `corners` | four sides of a mask |
 //! | `landmarks`, `corrections` | what a view shows, and what a person moved |
 //! | `triangulate`, `cuboid`, `hips` | from two views to space |
+//! | [`drr`] | radiographs of a CT, with what must be found on them |
 //! | `analysis`, `findings`, `mesh` | all of it in a row, and what comes out |
 
 mod analysis;
@@ -25,6 +26,7 @@ pub mod corners;
 mod corrections;
 mod cuboid;
 mod detection;
+pub mod drr;
 mod findings;
 mod geometry;
 mod hips;

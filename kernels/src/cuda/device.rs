@@ -7,7 +7,9 @@ use super::executable::CudaExecutable;
 use super::volume::ClassChain;
 use crate::device::{self, ClassFields, Device, Executable, Precision, VolumeError, VolumeRun};
 use crate::error::OpError;
+use crate::grid::{check_len, count};
 use crate::program::Program;
+use crate::radiograph::XrayCamera;
 
 /// An NVIDIA GPU (Ampere or later). Cheap to clone; clones share the GPU.
 #[derive(Debug, Clone)]
@@ -76,5 +78,20 @@ impl Device for Cuda {
         progress(1.0);
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain);
         Ok(fields)
+    }
+
+    /// Parallel beams become nearly parallel ones, see
+    /// [`DeviceVolume::radiograph`](super::volume::DeviceVolume::radiograph).
+    fn radiograph(
+        &self,
+        hu: &[f32],
+        dims: [usize; 3],
+        camera: &XrayCamera,
+        size: [usize; 2],
+    ) -> Result<Vec<f32>, VolumeError> {
+        check_len("radiograph", dims, hu.len())?;
+        count("radiograph", [1, size[0], size[1]])?;
+        camera.check()?;
+        Ok(self.upload_volume(hu, dims)?.radiograph(camera, size)?)
     }
 }

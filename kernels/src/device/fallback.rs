@@ -6,6 +6,7 @@ use super::{ClassFields, Device, Executable, Precision, VolumeError, VolumeRun};
 use crate::error::OpError;
 use crate::graph::NetworkError;
 use crate::program::Program;
+use crate::radiograph::XrayCamera;
 use crate::tensor::Tensor;
 
 /// Told once when the first device is given up, with the reason.
@@ -96,6 +97,24 @@ impl Device for Fallback {
             }
         }
         self.second.class_fields(program, hu, run, progress)
+    }
+
+    fn radiograph(
+        &self,
+        hu: &[f32],
+        dims: [usize; 3],
+        camera: &XrayCamera,
+        size: [usize; 2],
+    ) -> Result<Vec<f32>, VolumeError> {
+        if self.loss().is_none() {
+            match self.first.radiograph(hu, dims, camera, size) {
+                Err(VolumeError::Network(NetworkError::Operation { source: error @ OpError::Device { .. } })) => {
+                    self.lose(error);
+                }
+                result => return result,
+            }
+        }
+        self.second.radiograph(hu, dims, camera, size)
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::error::OpError;
 use crate::graph::NetworkError;
 use crate::program::Program;
+use crate::radiograph::{XrayCamera, radiograph};
 use crate::tensor::Tensor;
 
 pub use choice::{Choice, Opened, open};
@@ -64,6 +65,27 @@ pub trait Device: Send + Sync + Debug {
         progress: &mut dyn FnMut(f64),
     ) -> Result<ClassFields, VolumeError> {
         volume::class_fields(self, program, hu, run, progress)
+    }
+
+    /// What an X-ray of a CT would show: [`crate::radiograph::radiograph`],
+    /// which is this default.
+    ///
+    /// - `hu`, `dims`: the CT, `[z, y, x]`.
+    /// - `size`: rows and columns of the image.
+    ///
+    /// # Errors
+    /// [`VolumeError::Grid`] for grids and settings that make no sense,
+    /// [`VolumeError::Network`] when the device failed.
+    ///
+    /// Cost: eight reads a step of each ray, and the CT's way to the device.
+    fn radiograph(
+        &self,
+        hu: &[f32],
+        dims: [usize; 3],
+        camera: &XrayCamera,
+        size: [usize; 2],
+    ) -> Result<Vec<f32>, VolumeError> {
+        Ok(radiograph(hu, dims, camera, size)?)
     }
 }
 

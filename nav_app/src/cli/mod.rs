@@ -11,6 +11,7 @@ mod bench_render;
 mod bench_stream;
 mod calibrate;
 mod case_report;
+mod drr;
 mod export;
 mod live;
 mod measure;
@@ -34,6 +35,7 @@ pub use calibrate::{
     PivotArguments, PoseOptions, TemporalArguments,
 };
 pub use case_report::ReportArguments;
+pub use drr::DrrArguments;
 pub use export::{ExportArguments, ExportFormat};
 pub use live::{NavigateArguments, RecordArguments, ReplayArguments, SessionArguments, TrackerArguments, View};
 pub use measure::{MeasureArguments, NumberingChoice, PostureChoice};
@@ -144,6 +146,11 @@ pub enum Command {
     /// Read an image for another process of ours.
     #[command(hide = true)]
     ReadImage(ReadImageArguments),
+    /// Frontal and lateral radiographs computed from a CT, for training and for tests with a known truth.
+    #[command(
+        after_help = "Examples:\n  spinenav drr patient.nii.gz --out pair\n  spinenav drr patient.nii.gz --labels case --out pair --parallel --pixel-mm 0.8 --turn-deg 10,0,-5\n\nWritten are frontal.png and lateral.png (16 bit, bone bright), frontal.json and lateral.json (pixels and beam in the\nCT's LPS mm), and with --labels truth.json: boxes and corners of the bodies, and the CT's own parameters."
+    )]
+    Drr(DrrArguments),
     /// Write a segmented case for other programs.
     #[command(
         after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"

@@ -5,6 +5,7 @@ mod calibrate;
 mod case_report;
 mod demo;
 mod doctor;
+mod drr;
 #[cfg(feature = "stream")]
 mod engine;
 mod export;
@@ -63,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Serve(options) => serve::run(options, arguments.quiet),
         Command::ReadImage(options) => untrusted::answer(options),
         Command::Export(options) => export::run(options),
+        Command::Drr(options) => drr::run(options, arguments.quiet),
         Command::Measure(options) => measure::run(options),
         Command::Xray(options) => xray::run(options, arguments.quiet),
         Command::Report(options) => case_report::run(options),

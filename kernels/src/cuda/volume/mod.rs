@@ -40,7 +40,6 @@ pub use equations::{NormalEquations, RobustKernel};
 pub use grids::{DeviceLabels, DeviceVolume};
 pub use label_fields::LabelBox;
 pub use points::{DeviceNeighbours, DevicePoints, DeviceTarget, Neighbour, PointsPose, Search};
-pub use radiograph::XrayCamera;
 pub(super) use recording::recording_stream;
 pub use sliding::{SlidingSettings, SlidingSums};
 pub use surface::{DeviceMesh, TriangleMesh};

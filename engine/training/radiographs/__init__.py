@@ -1,0 +1,1 @@
+"""Radiographs made from CTs and vertebra masks, and the two networks trained on them."""

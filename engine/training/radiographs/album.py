@@ -1,0 +1,158 @@
+"""Pictures in memory, and what the two networks are shown of them.
+
+Both see grey levels between a picture's own 1st and 99th percentile as 0..1.
+"""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage as ndi
+
+CANVAS = (640, 288)  # rows, columns of the detector's input
+PADDING = 0.5
+CROP = 256  # rows and columns of the contour network's input
+CROP_MARGIN = 1.5  # of a box's longer side
+LEAST_VISIBLE = 0.6
+
+
+class Album:
+    """Every picture of a folder; `refresh` takes up those that came since."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.seen, self.pictures = folder, set(), []
+        self.refresh()
+
+    def refresh(self):
+        for path in sorted(self.folder.glob("*.pkl")):
+            if path.name not in self.seen:
+                self.seen.add(path.name)
+                one = pickle.loads(path.read_bytes())
+                one["range"] = np.percentile(one["grey"], (1, 99))
+                self.pictures.append(one)
+
+    def draw(self, rng):
+        return self.pictures[rng.integers(len(self.pictures))]
+
+
+def scaled(values, low, high):
+    """Grey levels as 0..1, clamped."""
+    return np.clip((values.astype(np.float32) - low) / max(high - low, 1e-3), 0, 1)
+
+
+def worn(rng, grey):
+    """Exposure, contrast, blur and noise of a grey picture 0..1."""
+    if rng.random() < 0.6:
+        grey = grey ** np.exp(rng.uniform(-0.4, 0.5))
+    if rng.random() < 0.25:
+        grey = (grey - 0.5) * rng.uniform(0.75, 1.0) + 0.5 + rng.uniform(-0.1, 0.1)
+    if rng.random() < 0.35:
+        grey = ndi.gaussian_filter(grey, rng.uniform(0.3, 1.3))
+    if rng.random() < 0.6:
+        grey = grey + rng.uniform(0, 0.035) * rng.standard_normal(grey.shape).astype(np.float32)
+    return np.clip(grey, 0, 1).astype(np.float32)
+
+
+def on_canvas(one, factor, origin, size):
+    """The part [rows, columns] of a canvas that begins at canvas pixel `origin` (row, column from the
+    picture's own corner), the picture scaled by `factor` to (rows, columns)."""
+    rows, columns = one["grey"].shape
+    canvas = np.full(size, PADDING, np.float32)
+    shape = (rows * factor[0], columns * factor[1])
+    top, left = max(0, -origin[0]), max(0, -origin[1])
+    bottom, right = min(size[0], int(shape[0]) - origin[0]), min(size[1], int(shape[1]) - origin[1])
+    if bottom <= top or right <= left:
+        return canvas
+    box = [(left + origin[1]) / factor[1], (top + origin[0]) / factor[0]]
+    box += [min((right + origin[1]) / factor[1], columns), min((bottom + origin[0]) / factor[0], rows)]
+    image = Image.fromarray(one["grey"]).resize((right - left, bottom - top), Image.BILINEAR, box=box)
+    canvas[top:bottom, left:right] = scaled(np.asarray(image), *one["range"])
+    return canvas
+
+
+def letterbox(one):
+    """Scale (rows, columns) and offset (rows, columns) of a picture on the canvas, as `kernels::detect::Letterbox`."""
+    rows, columns = one["grey"].shape
+    scale = min(CANVAS[0] / rows, CANVAS[1] / columns)
+    size = [int(min(max(round(n * scale), 1), limit)) for n, limit in zip((rows, columns), CANVAS)]
+    return (size[0] / rows, size[1] / columns), ((CANVAS[0] - size[0]) // 2, (CANVAS[1] - size[1]) // 2)
+
+
+def detector_sample(rng, one, size):
+    """A part of the canvas of `size` with boxes in it: image [rows, columns], boxes [n, 5] (class, edges)."""
+    factor, offset = letterbox(one)
+    zoom = rng.uniform(0.72, 1.08) * np.exp(rng.uniform(-0.05, 0.05, 2))
+    factor = (factor[0] * zoom[0], factor[1] * zoom[1])
+    boxes = one["boxes"] * np.array([1, factor[1], factor[0], factor[1], factor[0]], np.float32)
+    if size == CANVAS:
+        shape = [n * f for n, f in zip(one["grey"].shape, factor)]
+        origin = [-int(rng.uniform(*sorted((0, c - s)))) for c, s in zip(CANVAS, shape)]
+    elif len(boxes) and rng.random() < 0.92:
+        near = boxes[rng.integers(len(boxes))]
+        middle = (near[[2, 1]] + near[[4, 3]]) / 2
+        origin = [int(m - rng.uniform(0.1, 0.9) * s) for m, s in zip(middle, size)]
+    else:
+        shape = [n * f for n, f in zip(one["grey"].shape, factor)]
+        origin = [int(rng.uniform(-0.3 * s, max(n - 0.7 * s, 1))) for n, s in zip(shape, size)]
+    image = on_canvas(one, factor, origin, size)
+    boxes = inside(boxes - np.array([0, origin[1], origin[0], origin[1], origin[0]], np.float32), size)
+    if rng.random() < 0.5:
+        image = image[:, ::-1]
+        boxes = boxes * np.array([1, -1, 1, -1, 1], np.float32) + np.array([0, size[1], 0, size[1], 0], np.float32)
+        boxes = boxes[:, [0, 3, 2, 1, 4]]
+    return worn(rng, image), boxes
+
+
+def inside(boxes, size):
+    """Boxes clipped to an image; those mostly outside are left out."""
+    clipped = boxes.copy()
+    clipped[:, [1, 3]] = boxes[:, [1, 3]].clip(0, size[1])
+    clipped[:, [2, 4]] = boxes[:, [2, 4]].clip(0, size[0])
+    area = lambda b: np.maximum(b[:, 3] - b[:, 1], 0) * np.maximum(b[:, 4] - b[:, 2], 0)
+    return clipped[area(clipped) >= LEAST_VISIBLE * np.maximum(area(boxes), 1e-6)]
+
+
+def crop_grid(box, jitter=(0.0, 0.0, 1.0)):
+    """Sampling places [CROP, CROP, 2] (column, row; integers at pixel centres) of the square about a box."""
+    side = CROP_MARGIN * max(box[2] - box[0], box[3] - box[1]) * jitter[2]
+    middle = ((box[0] + box[2]) / 2 + jitter[0] * side, (box[1] + box[3]) / 2 + jitter[1] * side)
+    steps = (np.arange(CROP) + 0.5) / CROP - 0.5
+    columns, rows = middle[0] + side * steps - 0.5, middle[1] + side * steps - 0.5
+    return columns, rows
+
+
+def bilinear(array, columns, rows):
+    """Values of a picture at a grid of places; edge pixels repeated."""
+    height, width = array.shape
+    x, y = np.meshgrid(columns / max(width - 1, 1) * 2 - 1, rows / max(height - 1, 1) * 2 - 1)
+    grid = torch.from_numpy(np.stack([x, y], -1).astype(np.float32))[None]
+    source = torch.from_numpy(np.ascontiguousarray(array, np.float32))[None, None]
+    return F.grid_sample(source, grid, padding_mode="border", align_corners=True)[0, 0]
+
+
+def standardised(crop):
+    """Less its mean, over its standard deviation."""
+    return (crop - crop.mean()) / (crop.std() + 1e-6)
+
+
+def contour_sample(rng, one):
+    """A crop [1, 256, 256] about a body and its mask."""
+    _, box, shape, bits = one["contours"][rng.integers(len(one["contours"]))]
+    mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
+    columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))))
+    reach = int(rows[-1] - rows[0]) + 4
+    low = [int(np.floor(min(rows[0], rows[-1]))) - 1, int(np.floor(columns[0])) - 1]
+    low = [max(0, n) for n in low]
+    part = one["grey"][low[0] : low[0] + reach + 2, low[1] : low[1] + reach + 2]
+    truth = np.zeros((reach + 60, reach + 60), np.float32)
+    top, left = box[1] - low[0] + 20, box[0] - low[1] + 20
+    truth[top : top + shape[0], left : left + shape[1]] = mask
+    grey = worn(rng, scaled(part, *one["range"]))
+    image = bilinear(grey, columns - low[1], rows - low[0])
+    target = bilinear(truth, columns - low[1] + 20, rows - low[0] + 20) > 0.5
+    if rng.random() < 0.5:
+        image, target = image.flip(1), target.flip(1)
+    return standardised(image)[None], target[None].float()

@@ -1,0 +1,97 @@
+"""Checkpoints of train.py -> `radiograph-detector` and `radiograph-contour` (fp16) with their cards."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+import export as shared
+from radiographs import networks
+from radiographs.album import CANVAS, CROP, CROP_MARGIN, PADDING
+from radiographs.detector_loss import ANCHORS, STRIDES
+from radiographs.levels import CLASSES
+
+VERSION = "0.1.0"
+TRAINING_DATA = [
+    {
+        "name": "LIDC-IDRI-0001 (TCIA)",
+        "licence": "CC BY 3.0",
+        "seen": "label map (TotalSegmentator v2 output) and image, mirrored, scaled, turned and bent",
+    },
+    {"name": "VerSe verse004, verse010, gl003 (manual masks)", "licence": "CC BY-SA 4.0", "seen": "label maps"},
+    {"name": "HuBMAP Visible Human pelvis (male, female)", "licence": "CC BY 4.0", "seen": "voxelised meshes"},
+]
+HELD_OUT = [
+    "the abdomen-pelvis CT of TotalSegmentator's repository (its pelvis too)",
+    "VerSe gl017 (C1-T4); T5-T10 come from one patient, the LIDC CT, in training and evaluation alike",
+]
+FAILURES = [
+    "no real radiograph was available: trained and measured on radiographs computed from CTs and masks only",
+    "a short training on one shared CPU core, far from converged",
+    "soft tissue, ribs, skull and arms of the composed spines are simple solids; all femoral heads are spheres",
+]
+PREPROCESSING = {
+    "detector": {
+        "grey": "the picture's 1st to 99th percentile as 0..1, clamped, bone bright, the same in three channels",
+        "letterbox": {"rows": CANVAS[0], "columns": CANVAS[1], "padding": PADDING},
+        "anchors": {"strides": STRIDES, "sizes": ANCHORS},
+        "box": "bounding box of a body's projection; of C2 with its dens; of a femoral head's circle",
+    },
+    "contour": {
+        "grey": "the picture's 1st to 99th percentile as 0..1, clamped, bone bright",
+        "crop": {"side_of_longer_edge": CROP_MARGIN, "pixels": CROP, "interpolation": "bilinear, edge repeated"},
+        "standardised": "less the crop's mean, over its standard deviation",
+        "output": "above 0 where the body's projection is",
+    },
+}
+ARCHITECTURES = {
+    "detector": {"kind": "yolov5s", "settings": {"inputs": 3, "classes": 3}, "inputs": 3, "classes": CLASSES},
+    "contour": {
+        "kind": "unet_2d",
+        "settings": {"inputs": 1, "classes": 1, "channels": list(networks.CONTOUR_CHANNELS)},
+        "inputs": 1,
+        "classes": ["vertebral body"],
+    },
+}
+ROLES = {"detector": "radiograph_boxes", "contour": "radiograph_contour"}
+
+
+def card(network: str, saved: dict, report: dict) -> dict:
+    """Everything a loader and a reader need; the checksum is added on writing."""
+    return {
+        "name": f"radiograph-{network}",
+        "version": VERSION,
+        "role": ROLES[network],
+        "architecture": ARCHITECTURES[network],
+        "preprocessing": PREPROCESSING[network],
+        "licence": "CC BY-SA 4.0; name the sources under training_data",
+        "training_data": TRAINING_DATA,
+        "held_out": HELD_OUT,
+        "training": {
+            "steps": saved["step"],
+            "cpu_minutes": round(saved["cpu_seconds"] / 60, 1),
+            "machine": f"1 x86-64 core with AVX2, f32, PyTorch {torch.__version__}",
+            "optimiser": "AdamW, moving average 0.998 of the weights",
+            **report.get("training", {}),
+        },
+        "measured": report.get("measured", []),
+        "known_failures": FAILURES + report.get("known_failures", []),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", choices=list(ROLES), required=True)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="last.pt of train.py")
+    parser.add_argument("--report", type=Path, help="JSON with training, measured, known_failures")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    saved = torch.load(options.checkpoint, weights_only=True)
+    getattr(networks, options.network)().load_state_dict(saved["ema"])  # refuses what does not fit
+    report = json.loads(options.report.read_text()) if options.report else {}
+    shared.export(saved["ema"], card(options.network, saved, report), options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Makes the pictures that the networks are trained and watched on; picture n depends on the seed and n alone."""
+
+import argparse
+import pickle
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from radiographs import picture, pieces, scan, spine
+
+CHEST_SHARE = 0.15
+
+
+def store(path: Path, made) -> None:
+    """By an atomic rename, so that a trainer beside us never reads half a file."""
+    grey, boxes, contours, pixel_mm = made
+    packed = [(level, box, mask.shape, np.packbits(mask)) for level, box, mask in contours]
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(pickle.dumps({"grey": grey, "boxes": boxes, "contours": packed, "pixel_mm": pixel_mm}))
+    fresh.replace(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pieces", type=Path, required=True, help="folder of pieces.py and pelvis_pieces.py")
+    parser.add_argument("--data", type=Path, help="folder that holds ct; without it no picture of the chest CT itself")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sources", nargs="*", default=pieces.TRAINED_ON, help="where vertebrae come from")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    library = spine.load(options.pieces, options.sources)
+    real = scan.Scan(options.data, "chest") if options.data else None
+    for n in range(options.first, options.first + options.count):
+        path = options.out / f"{n:05d}.pkl"
+        if path.exists():
+            continue
+        rng = np.random.default_rng([options.seed, n])
+        if real is not None and rng.random() < CHEST_SHARE:
+            made = real.make(rng)
+        else:
+            placed, heads = spine.build(rng, library)
+            made = picture.make(rng, placed, heads, bool(rng.random() < 0.45))
+        store(path, made)
+        if n % 20 == 0:
+            print(n, made[0].shape, len(made[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

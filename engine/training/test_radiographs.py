@@ -1,0 +1,106 @@
+"""What the training on radiographs would lose silently. Run: python -m unittest"""
+
+import unittest
+
+import numpy as np
+import torch
+
+from radiographs import album, beam, evaluate, networks
+from radiographs.detector_loss import ANCHORS, STRIDES, assigned, complete_iou, detector_loss
+from radiographs.spine import Placed
+
+
+def picture(rows=300, columns=200):
+    grey = np.zeros((rows, columns), np.uint8)
+    grey[100:140, 60:120] = 200
+    mask = np.ones((40, 60), bool)
+    contour = ("L3", [60, 100, 120, 140], mask.shape, np.packbits(mask))
+    boxes = np.array([[2, 60, 100, 120, 140]], np.float32)
+    return {"grey": grey, "boxes": boxes, "contours": [contour], "range": (0, 200), "pixel_mm": 1.0}
+
+
+class Samples(unittest.TestCase):
+    def test_a_box_stays_on_what_it_names_when_scaled_cropped_and_mirrored(self):
+        for seed in range(20):
+            image, boxes = album.detector_sample(np.random.default_rng(seed), picture(), (192, 96))
+            for _, left, top, right, bottom in boxes:
+                inside = image[int(top) + 2 : int(bottom) - 2, int(left) + 2 : int(right) - 2]
+                self.assertGreater(inside.mean(), image.mean() + 0.2)
+
+    def test_a_contour_lies_on_its_crop(self):
+        for seed in range(5):
+            image, mask = album.contour_sample(np.random.default_rng(seed), picture())
+            self.assertGreater(float(image[mask > 0].mean()), float(image[mask == 0].mean()) + 1)
+            self.assertAlmostEqual(float(image.mean()), 0, places=3)
+
+    def test_the_letterbox_is_the_programs(self):
+        # kernels::detect::Letterbox: 1000 x 400 on 640 x 288 is 640 x 256 at column 16.
+        factor, offset = album.letterbox(picture(1000, 400))
+        self.assertEqual((round(1000 * factor[0]), round(400 * factor[1])), (640, 256))
+        self.assertEqual(offset, (0, 16))
+
+
+class Loss(unittest.TestCase):
+    def test_complete_iou_is_one_for_the_same_box_and_falls_with_distance(self):
+        a = torch.tensor([[5.0, 5, 4, 2]] * 3)
+        b = torch.tensor([[5.0, 5, 4, 2], [6, 5, 4, 2], [5, 5, 2, 4]])
+        ciou, iou = complete_iou(a, b)
+        self.assertAlmostEqual(float(ciou[0]), 1, places=5)
+        self.assertAlmostEqual(float(iou[1]), 0.6, places=5)
+        self.assertLess(float(ciou[1]), 0.6)
+        self.assertLess(float(ciou[2]), float(iou[2]))
+
+    def test_the_cell_of_a_box_and_its_two_neighbours_answer(self):
+        target = torch.tensor([[0.0, 2, 20, 13, 12, 14]])
+        _, anchor, row, column, _, _, _ = assigned(target, ANCHORS[0], 8, 8, 8)
+        cells = set(zip(row[anchor == 0].tolist(), column[anchor == 0].tolist()))
+        self.assertEqual(cells, {(1, 2), (2, 2)})  # the middle is at 2.5, 1.625: no nearer column, the row below
+
+    def test_perfect_maps_cost_less_than_empty_ones_and_decode_to_their_boxes(self):
+        target = torch.tensor([[0.0, 2, 44, 60, 18, 28]])
+        maps = [torch.full((1, 24, 96 // s, 96 // s), -6.0) for s in STRIDES]
+        empty = float(detector_loss(maps, target)["loss"])
+        for level, raw in enumerate(maps):
+            grid = raw.view(1, 3, 8, *raw.shape[2:])
+            _, anchor, row, column, boxes, _, sizes = assigned(target, ANCHORS[level], STRIDES[level], *raw.shape[2:])
+            for a, r, c, box, size in zip(anchor, row, column, boxes, sizes):
+                middle = (box[:2] - torch.stack([c, r]) + 0.5) / 2
+                sides = (box[2:] / size).sqrt() / 2
+                grid[0, a, :4, r, c] = torch.logit(torch.cat([middle, sides]).clamp(0.001, 0.999))
+                grid[0, a, 4, r, c] = grid[0, a, 7, r, c] = 6.0
+        self.assertLess(float(detector_loss(maps, target)["loss"]), 0.1 * empty)
+        boxes, scores, kinds = evaluate.decoded(maps)
+        best = boxes[scores.argmax()]
+        np.testing.assert_allclose(best, [35, 46, 53, 74], atol=0.3)
+        self.assertEqual(kinds[scores.argmax()], 2)
+
+
+class Rays(unittest.TestCase):
+    def test_a_block_is_as_thick_as_it_is_and_where_it_is(self):
+        piece = {"inside": np.ones((20, 24, 28)), "origin_mm": np.array([-9.5, -11.5, -13.5]), "spacing_mm": 1.0, "frame": np.eye(3)}
+        placed = Placed("L3", piece, np.eye(3), np.ones(3), np.array([30.0, 5.0, -10.0]))
+        view = beam.View(2, 1, 100.0, -60.0, 1.0, 160, 120, np.array([30.0, -10.0, 1e7]))
+        sums, (rows, columns) = beam.project_piece(view, placed, torch.ones(1, 20, 24, 28), 0.5)
+        middle = sums[0, 70 - rows.start, 50 - columns.start]
+        self.assertAlmostEqual(float(middle), 23.0, delta=0.6)
+        row, column = view.project(np.array([[30.0, 5.0, -10.0]]))[0]
+        self.assertAlmostEqual(row, 70)
+        self.assertAlmostEqual(column, 50)
+
+
+class Figures(unittest.TestCase):
+    def test_average_precision_counts_misses_and_false_alarms(self):
+        truth = np.array([[2, 0, 0, 10, 10], [2, 20, 0, 30, 10]], float)
+        right, wrong = [2, 0.9, 0, 0, 10, 10], [2, 0.8, 50, 50, 60, 60]
+        self.assertEqual(evaluate.average_precision([np.array([right])], [truth], 2), 0.5)
+        both = [np.array([right, wrong, [2, 0.7, 20, 1, 30, 10]])]
+        self.assertAlmostEqual(evaluate.average_precision(both, [truth], 2), 0.5 + 0.5 * 2 / 3)
+        self.assertIsNone(evaluate.average_precision(both, [truth], 0))
+
+    def test_both_networks_fit_into_fifteen_megabytes(self):
+        count = sum(p.numel() for build in (networks.detector, networks.contour) for p in build().state_dict().values())
+        self.assertLess(2 * count, 15e6)
+
+
+if __name__ == "__main__":
+    unittest.main()
