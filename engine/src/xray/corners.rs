@@ -104,7 +104,7 @@ struct Line {
 pub fn fit(field: &Field<'_>, up: [f64; 2], upper_only: bool) -> Option<Fit> {
     let inside = field.inside();
     let length = up[0].hypot(up[1]);
-    if inside.len() < 100 || !(length > 1e-9) {
+    if inside.len() < 100 || length.is_nan() || length <= 1e-9 {
         return None;
     }
     let count = inside.len() as f64;

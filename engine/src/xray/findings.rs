@@ -67,6 +67,14 @@ impl Findings {
         Self { cuboids, spine, report, levels_assumed, is_calibrated, notes, corrections, geometries, views }
     }
 
+    /// Edge of a pixel at the patient, of the frontal and of the lateral picture, mm.
+    #[must_use]
+    pub fn pixel_mm(&self) -> [f64; 2] {
+        let [frontal, lateral] = &self.geometries;
+        let amid = isocentre(Views { frontal, lateral });
+        [frontal.pixel_mm(amid), lateral.pixel_mm(amid)]
+    }
+
     /// The JSON of `measure` ([`Report::to_json`]) with `vertebrae`, the views, and how sure it is.
     #[must_use]
     pub fn to_json(&self) -> Json {

@@ -16,8 +16,9 @@
 //! | `corners` | four sides of a mask |
 //! | `landmarks`, `corrections` | what a view shows, and what a person moved |
 //! | `triangulate`, `cuboid`, `hips` | from two views to space |
+//! | [`drr`] | radiographs of a CT, with what must be found on them |
 //! | `analysis`, `findings`, `mesh` | all of it in a row, and what comes out |
-//! | `drr` | radiographs of a CT, with their truth |
+//! | `score` | findings against a known truth |
 
 mod analysis;
 mod chain;
@@ -35,6 +36,7 @@ mod mesh;
 mod networks;
 mod pairing;
 mod radiograph;
+mod score;
 #[cfg(test)]
 mod tests;
 mod triangulate;
@@ -52,3 +54,4 @@ pub use networks::{
     CONTOUR, DETECTOR, ModelBytes, Networks, NetworksError, RadiographArchitecture, RadiographCard, RunningNetworks,
 };
 pub use radiograph::Radiograph;
+pub use score::{Score, ViewScore, score};

@@ -22,7 +22,7 @@ pub fn name_frontal(lateral: (&Geometry, &[Named]), frontal: (&Geometry, &[Found
         let (place, gap) = meet(&side.ray(body.found.bounds.centre()), &front.ray(other.bounds.centre()))?;
         let height = body.found.bounds.size()[1] * side.pixel_mm(place);
         let share = gap / (TOLERANCE * height).max(1e-9);
-        (share < 1.0).then(|| other.confidence * (1.0 - share * share))
+        (share < 1.0).then_some(other.confidence * (1.0 - share * share))
     };
     // Longest common subsequence, weighted.
     let (rows, columns) = (column.len() + 1, boxes.len() + 1);

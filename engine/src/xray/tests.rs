@@ -13,22 +13,22 @@ const TOLERANCE: f64 = 0.5;
 fn cones() -> [Geometry; 2] {
     let cone = |view, corner_mm, column_mm, source_mm| Geometry {
         view,
-        rows: 2200,
-        columns: 1000,
+        rows: 550,
+        columns: 250,
         corner_mm,
         column_mm,
-        row_mm: [0.0, 0.0, -0.5],
+        row_mm: [0.0, 0.0, -2.0],
         beam: Beam::Cone { source_mm },
         calibrated: true,
     };
     [
-        cone(View::Frontal, [-250.0, 200.0, 760.0], [0.5, 0.0, 0.0], [0.0, -1700.0, 250.0]),
-        cone(View::Lateral, [300.0, -350.0, 760.0], [0.0, 0.5, 0.0], [-1600.0, -100.0, 250.0]),
+        cone(View::Frontal, [-250.0, 200.0, 760.0], [2.0, 0.0, 0.0], [0.0, -1700.0, 250.0]),
+        cone(View::Lateral, [300.0, -350.0, 760.0], [0.0, 2.0, 0.0], [-1600.0, -100.0, 250.0]),
     ]
 }
 
 fn parallels() -> [Geometry; 2] {
-    let mut both = [View::Frontal, View::Lateral].map(|v| Geometry::assumed(v, [2400, 1000], [0.5, 0.5]).unwrap());
+    let mut both = [View::Frontal, View::Lateral].map(|v| Geometry::assumed(v, [600, 250], [2.0, 2.0]).unwrap());
     both.iter_mut().for_each(|g| g.corner_mm[2] = 800.0);
     both[1].corner_mm[1] = -350.0;
     both
@@ -193,7 +193,7 @@ fn a_moved_landmark_moves_the_measures_and_is_recorded() {
     let after = analysed(&known, cones(), |c| {
         c.when = "2026-01-31".into();
         let corners = c.lateral.corners.get_mut("S1").unwrap();
-        corners[0][1] += 12.0;
+        corners[0][1] += 3.0;
     });
     assert!(value(&after, "ss_deg") > value(&before, "ss_deg") + 5.0);
     assert!(value(&after, "pi_deg") > value(&before, "pi_deg") + 3.0);
@@ -226,7 +226,7 @@ fn networks_that_know_nothing_do_no_harm() {
     let known = synthetic::random(1, 20, 0.0);
     let geometries = parallels();
     let mut corrections = XrayCorrections { lateral: by_hand(&known, &geometries[1]), ..XrayCorrections::default() };
-    corrections.lateral.boxes.insert("L3".into(), Bounds { left: 400.0, top: 900.0, right: 480.0, bottom: 970.0 });
+    corrections.lateral.boxes.insert("L3".into(), Bounds { left: 100.0, top: 225.0, right: 120.0, bottom: 243.0 });
     let findings =
         analyse(&pair(geometries), Some(&mut running), &corrections, &XraySettings::default(), &mut |_, _| {}).unwrap();
     let l3 = Level::from_number(22).unwrap();

@@ -14,7 +14,7 @@ pub fn meet(a: &Ray, b: &Ray) -> Option<(Vector3<f64>, f64)> {
     let across = b.origin - a.origin;
     let cosine = a.direction.dot(&b.direction);
     let denominator = 1.0 - cosine * cosine;
-    if !(denominator > 1e-6) {
+    if denominator.is_nan() || denominator <= 1e-6 {
         return None;
     }
     let (along_a, along_b) = (across.dot(&a.direction), across.dot(&b.direction));

@@ -43,6 +43,9 @@ pub struct XrayArguments {
     /// How the patient was placed.
     #[arg(long, value_enum, default_value = "standing")]
     pub posture: PostureChoice,
+    /// Truth of computed radiographs, as `drr --labels` writes it: boxes, corners and parameters are compared.
+    #[arg(long, value_name = "FILE.json")]
+    pub truth: Option<PathBuf>,
     /// Folder for both views with landmarks (SVG), the 3-D spine (STL, OBJ, PNG) and the measures (JSON).
     #[arg(long)]
     pub out: Option<PathBuf>,

@@ -45,10 +45,10 @@ fn wrong_use_is_status_2() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in
-        ["demo", "segment", "register", "navigate", "replay", "export", "measure", "xray", "report", "bench", "doctor"]
-        ["demo", "segment", "register", "navigate", "replay", "export", "measure", "plan", "report", "bench", "doctor"]
-    {
+    for command in [
+        "demo", "segment", "register", "navigate", "replay", "export", "measure", "plan", "xray", "drr", "report",
+        "bench", "doctor",
+    ] {
         let output = spinenav(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains(&format!("spinenav {command}")), "{command}: {text}");

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use engine::io::Limits;
 use engine::io::picture::{Picture, read_picture};
+use engine::io::{Limits, read_text};
+use engine::xray::drr::Truth;
 use engine::xray::{Geometry, Pair, Radiograph, View};
 
 use crate::cli::XrayArguments;
@@ -37,6 +38,12 @@ fn radiograph(options: &XrayArguments, view: View, warnings: &mut Vec<String>) -
     }
     let geometry = geometry(options, path, given.as_deref(), &picture, view, warnings)?;
     Radiograph::new(&picture, geometry).map_err(|e| bad(path, &e.to_string()))
+}
+
+/// What a CT says of its radiographs.
+pub fn truth(path: &Path) -> Result<Truth, Failure> {
+    let text = read_text(path).map_err(|e| bad(path, &format!("cannot read it: {e}")))?;
+    serde_json::from_str(&text).map_err(|e| bad(path, &format!("it is no truth as `drr --labels` writes it: {e}")))
 }
 
 fn bad(path: &Path, what: &str) -> Failure {

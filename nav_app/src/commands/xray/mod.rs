@@ -8,7 +8,9 @@ mod table;
 
 use engine::measure::Posture;
 use engine::segment::Progress;
-use engine::xray::{Findings, Networks, Pair, RunningNetworks, XrayCorrections, XrayError, XraySettings, analyse};
+use engine::xray::{
+    Findings, Networks, Pair, RunningNetworks, XrayCorrections, XrayError, XraySettings, analyse, score,
+};
 use serde_json::json;
 
 use crate::assets;
@@ -33,6 +35,12 @@ pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
     }
     let mut json = findings.to_json();
     json["warnings"] = json!(warnings);
+    let mut text = table::table(&findings, &warnings);
+    if let Some(path) = &options.truth {
+        let score = score(&findings, &inputs::truth(path)?);
+        text = format!("{text}\n{}", table::score(&score));
+        json["score"] = json!(score);
+    }
     let written = match &options.out {
         Some(folder) => {
             stages.stage("write");
@@ -42,7 +50,7 @@ pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
     };
     let (stages, total_ms) = stages.finish();
     (json["stages"], json["total_ms"], json["files"]) = (json!(stages), json!(total_ms), json!(written));
-    let mut text = format!("{}\n{}", table::table(&findings, &warnings), stage_table(&stages, total_ms));
+    text = format!("{text}\n{}", stage_table(&stages, total_ms));
     if !written.is_empty() {
         text = format!("{text}\nWritten: {}", written.join(", "));
     }

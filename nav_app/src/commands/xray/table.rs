@@ -1,6 +1,6 @@
 //! What was found, for people.
 
-use engine::xray::{Cuboid, Findings, name};
+use engine::xray::{Cuboid, Findings, Score, name};
 
 use super::super::measure::table::parameters;
 
@@ -52,4 +52,18 @@ fn moved(findings: &Findings) -> Vec<String> {
         all.extend(named(by_hand.remove.iter().collect(), "removal"));
     }
     all
+}
+
+/// Findings against a truth.
+pub fn score(score: &Score) -> String {
+    let mut lines = vec!["  Against the truth:".to_owned()];
+    for (view, s) in [("frontal", &score.frontal), ("lateral", &score.lateral)] {
+        let middle = s.corner_mm.get(s.corner_mm.len() / 2).map_or_else(|| "-".to_owned(), |mm| format!("{mm:.1}"));
+        lines.push(format!(
+            "  {view}: {} of {} bodies found, {} with the right name, {} false boxes; corners {middle} mm off (median)",
+            s.found, s.bodies, s.named, s.false_boxes
+        ));
+    }
+    lines.extend(score.parameter_errors.iter().map(|(key, error)| format!("  {key:10} {error:+6.1}")));
+    lines.join("\n")
 }
