@@ -98,6 +98,8 @@ fn spawn_legend(
 fn chip(row: &mut ChildSpawnerCommands<'_>, color: Color, words: &str) {
     let node = Node { padding: UiRect::axes(px(8.0), px(2.0)), ..default() };
     row.spawn((node, BackgroundColor(color))).with_children(|chip| {
-        chip.spawn(text(words, 18.0, palette::BACKGROUND));
+        // Black on full blue cannot be read.
+        let ink = if color.luminance() < 0.12 { palette::TEXT } else { palette::BACKGROUND };
+        chip.spawn(text(words, 18.0, ink));
     });
 }
