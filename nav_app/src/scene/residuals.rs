@@ -8,10 +8,12 @@ use super::layout::SpineView;
 use super::paint::Paint;
 use super::units::M_PER_MM;
 use super::widgets::{self, text};
-use super::{Content, SceneHeader, palette, status};
+use super::{Content, SceneHeader, palette};
 
 /// The residual whose colour is full, mm: half of what navigation may be off.
 const FULL_MM: f64 = 1.0;
+/// Hints that are told: there is no room for more above the names.
+const HINTS: usize = 2;
 /// Radius of the ring around a hint, mm.
 const RING_MM: f32 = 9.0;
 /// Boxes of the legend.
@@ -65,18 +67,19 @@ fn spawn_legend(
             let place = Node {
                 position_type: PositionType::Absolute,
                 left: px(15.0),
-                bottom: px(status::RESERVED + 8.0),
+                // Above the spine, below the numbers of a plan.
+                top: px(if content.header.plan.is_empty() { 12.0 } else { 88.0 }),
                 flex_direction: FlexDirection::Column,
                 padding: UiRect::axes(px(10.0), px(6.0)),
                 row_gap: px(4.0),
                 ..default()
             };
             view.spawn((place, widgets::chip())).with_children(|legend| {
-                for (number, hint) in content.header.hints.iter().enumerate() {
+                for (number, hint) in content.header.hints.iter().take(HINTS).enumerate() {
                     let lead = if number == 0 { "TAKE POINTS HERE (ring):" } else { "then:" };
                     let words = format!("{lead} {}, {:.2} -> {:.2} mm", hint.words, hint.before_mm, hint.after_mm);
                     let ink = if number == 0 { palette::TEXT } else { palette::CAPTION };
-                    legend.spawn(text(words, 20.0, ink));
+                    legend.spawn(text(words, 18.0, ink));
                 }
                 legend.spawn(text("TOUCHED POINTS ABOVE (+) AND BELOW (-) THE BONE, mm", 16.0, palette::CAPTION));
                 let row = Node { column_gap: px(4.0), align_items: AlignItems::Center, ..default() };
@@ -95,6 +98,8 @@ fn spawn_legend(
 fn chip(row: &mut ChildSpawnerCommands<'_>, color: Color, words: &str) {
     let node = Node { padding: UiRect::axes(px(8.0), px(2.0)), ..default() };
     row.spawn((node, BackgroundColor(color))).with_children(|chip| {
-        chip.spawn(text(words, 18.0, palette::BACKGROUND));
+        // Black on full blue cannot be read.
+        let ink = if color.luminance() < 0.12 { palette::TEXT } else { palette::BACKGROUND };
+        chip.spawn(text(words, 18.0, ink));
     });
 }

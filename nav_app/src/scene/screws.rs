@@ -16,7 +16,7 @@ use super::picture::{Picture, has_changed};
 use super::plane::PlacedView;
 use super::units::M_PER_MM;
 use super::widgets::{self, text};
-use super::{Content, palette, status};
+use super::{Content, palette};
 use crate::grade_colours::grade_rgb;
 use crate::scene_input::PlannedScrew;
 
@@ -86,10 +86,10 @@ fn spawn_panel(
         commands.entity(view).with_children(|view| {
             let place = Node {
                 position_type: PositionType::Absolute,
-                right: px(15.0),
-                bottom: px(status::RESERVED + 34.0),
+                // Above the spine; where a banner hides it there are no numbers anyway.
+                left: px(15.0),
+                top: px(12.0),
                 flex_direction: FlexDirection::Column,
-                align_items: AlignItems::FlexEnd,
                 padding: UiRect::axes(px(10.0), px(6.0)),
                 ..default()
             };

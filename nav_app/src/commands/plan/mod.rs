@@ -29,6 +29,9 @@ use crate::scene_input::PlannedScrew;
 /// A screw that leaves its pedicle by this grade is refused.
 const REFUSED: Grade = Grade::C;
 
+/// Suggestions begin at T1.
+const FIRST: u8 = 8;
+
 /// One direction of a registration's error, which is told for three.
 const ONE_OF_THREE: f64 = 0.577_350_269;
 
@@ -160,7 +163,8 @@ fn suggested(options: &PlanSuggestArguments) -> Result<Output, Failure> {
     let (case, _) = read(&options.case)?;
     let anatomy = Anatomy::of(&case);
     let levels = options.levels.iter().map(|name| wanted(&anatomy, name)).collect::<Result<Vec<Level>, _>>()?;
-    let is_wanted = |v: &&PlannedVertebra| levels.is_empty() || levels.contains(&v.level);
+    let is_wanted =
+        |v: &&PlannedVertebra| if levels.is_empty() { v.level.number() >= FIRST } else { levels.contains(&v.level) };
     let pedicles: Vec<(&PlannedVertebra, Side)> =
         anatomy.vertebrae.iter().filter(is_wanted).flat_map(|v| Side::BOTH.map(|side| (v, side))).collect();
     let found: Vec<_> = pedicles

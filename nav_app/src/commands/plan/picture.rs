@@ -128,8 +128,9 @@ pub fn draw(case: &Case, has_ct: bool, vertebra: &PlannedVertebra, checked: &Pla
         let place = frame.place(column, row);
         let is_edge = column + 1 < SIZE[0] && labels.get(i + 1).is_some_and(|l| l != label)
             || labels.get(i + SIZE[0]).is_some_and(|l| l != label);
-        let mut colour =
-            Level::from_number((*label).max(labels.get(i + 1).copied().unwrap_or(0))).filter(|_| is_edge).map(bone_rgb);
+        let near = |step: usize| labels.get(i + step).copied().unwrap_or(0);
+        let bone = (*label).max(near(1)).max(near(SIZE[0]));
+        let mut colour = Level::from_number(bone).filter(|_| is_edge).map(bone_rgb);
         let canal = vertebra.canal.as_ref().ok().and_then(|c| c.signed_mm(&vertebra.axes, place));
         if canal.is_some_and(|mm| mm.abs() < 0.8 * LINE_MM) && (column / 4 + row / 4).is_multiple_of(2) {
             colour = Some(CANAL_RGB);

@@ -197,6 +197,7 @@ fn pictures(practised: &Practised, labels: LabelMap, folder: &Path) -> Result<Ve
         centre_tre_mm: practised.predicted_tre_mm,
         ct_name: "practice".into(),
         device: "virtual patient, no tracker".into(),
+        is_demonstration: true,
         touched: registration.map(|r| Arc::new(Touched { registration: r.clone(), points: practised.points.clone() })),
         hints: hints
             .iter()
