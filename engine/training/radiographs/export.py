@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 import export as shared
-from radiographs import networks
+from radiographs import narrow, networks
 from radiographs.album import CANVAS, CROP, CROP_MARGIN, PADDING
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
@@ -88,9 +88,16 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, weights_only=True)
-    getattr(networks, options.network)().load_state_dict(saved["ema"])  # refuses what does not fit
+    state, share = saved["ema"], 1
+    if options.network == "detector" and len(state["model.0.conv.weight"]) < 32:
+        share = 32 // len(state["model.0.conv.weight"])
+        state = narrow.widened(state)
+    getattr(networks, options.network)().load_state_dict(state)  # refuses what does not fit
     report = json.loads(options.report.read_text()) if options.report else {}
-    shared.export(saved["ema"], card(options.network, saved, report), options.out)
+    details = card(options.network, saved, report)
+    if share > 1:
+        details["training"]["channels"] = f"1 / {share} of YOLOv5s's were trained; the others are zero"
+    shared.export(state, details, options.out)
 
 
 if __name__ == "__main__":

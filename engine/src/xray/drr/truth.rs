@@ -194,12 +194,12 @@ mod tests {
             let [upper, lower] = ["L2", "L4"].map(|level| &view.levels[level]);
             assert!(upper.area[3] < lower.area[3]);
             let (area, corners) = (upper.area, upper.corners.unwrap());
-            for (corner, [x, y]) in corners.iter().zip([[0, 1], [2, 1], [2, 3], [0, 3]]) {
-                assert!(
-                    (corner[0] - area[x]).abs() < 25.0 && (corner[1] - area[y]).abs() < 25.0,
-                    "{corners:?} {area:?}"
-                );
+            // The bone is rounded at the corners of a tilted body: they may stand out a little.
+            for [column, row] in corners {
+                assert!((area[0] - 12.0..area[2] + 12.0).contains(&column), "{corners:?} {area:?}");
+                assert!((area[1] - 12.0..area[3] + 12.0).contains(&row), "{corners:?} {area:?}");
             }
+            assert!(corners[0][0] < corners[1][0] && corners[3][1] > corners[0][1]);
             assert_eq!(view.femoral_heads.len(), spine.heads.iter().flatten().count());
         }
         let value = report.parameter("gll_deg").and_then(|m| m.as_ref().ok()).map(|v| v.value);
