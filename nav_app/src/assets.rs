@@ -45,11 +45,8 @@ pub fn model(name: &str) -> Option<ShippedModel> {
     MODELS.into_iter().find(|model| model.name == name)
 }
 
-/// Weights and card of a model.
-type WeightsAndCard = (&'static [u8], &'static [u8]);
-
-/// The detector and the contour network for radiographs, when they ship.
-pub const RADIOGRAPH_MODELS: Option<[WeightsAndCard; 2]> = None;
+/// The networks for radiographs: boxes, then outlines; trained by `engine/training/radiographs`.
+pub const RADIOGRAPH_MODELS: [ShippedModel; 2] = shipped!("radiograph-detector", "radiograph-contour");
 
 /// The reference labels of the CT that ships, by way of a file in `folder`.
 pub fn demo_labels(folder: &std::path::Path) -> anyhow::Result<engine::volume::LabelMap> {

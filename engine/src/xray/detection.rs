@@ -7,11 +7,15 @@ use rayon::prelude::*;
 use super::landmarks::Bounds;
 use super::networks::{NetworksError, RunningNetworks};
 use super::radiograph::Radiograph;
+use crate::io::picture::MAX_SIDE;
 
 /// Rows and columns of the detector's canvas: the published 640 x 273 rounded up to 32s.
 pub const CANVAS: [usize; 2] = [640, 288];
 /// Grey around the picture.
 const PADDING: f32 = 0.5;
+/// A picture of less height is shown within a frame of this height at the detector, mm: the
+/// network knows bodies at the scale of whole-spine pictures.
+const LEAST_MM: f64 = 850.0;
 
 /// What the detector tells apart, in the order of its classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +46,9 @@ pub struct Found {
 ///
 /// Cost: 0.3 s on two cores.
 pub fn find(radiograph: &Radiograph, networks: &mut RunningNetworks) -> Result<Vec<Found>, NetworksError> {
-    let size = [radiograph.geometry.rows, radiograph.geometry.columns];
-    let letterbox = Letterbox::new(size, CANVAS)?;
-    let input = canvas(radiograph, &letterbox)?;
+    let frame = Frame::around(radiograph);
+    let letterbox = Letterbox::new(frame.size, CANVAS)?;
+    let input = canvas(radiograph, &frame, &letterbox)?;
     let mut maps = Vec::new();
     let failed = |source| NetworksError::Network { name: super::networks::DETECTOR, source };
     networks.detector.run(&input, &mut maps).map_err(failed)?;
@@ -52,28 +56,57 @@ pub fn find(radiograph: &Radiograph, networks: &mut RunningNetworks) -> Result<V
     let found = |d: &kernels::detect::Detection| {
         let kind = [Kind::C2, Kind::Head, Kind::Vertebra].get(d.class).copied()?;
         // The detector counts from the first pixel's corner, we from its middle.
-        let [left, top, right, bottom] =
-            [d.area.left, d.area.top, d.area.right, d.area.bottom].map(|v| f64::from(v) - 0.5);
+        let [above, before] = frame.before;
+        let left = f64::from(d.area.left) - before - 0.5;
+        let right = f64::from(d.area.right) - before - 0.5;
+        let top = f64::from(d.area.top) - above - 0.5;
+        let bottom = f64::from(d.area.bottom) - above - 0.5;
         let bounds = Bounds { left, top, right, bottom };
         bounds.is_usable().then_some(Found { kind, bounds, confidence: f64::from(d.confidence) })
     };
     Ok(boxes.iter().filter_map(found).collect())
 }
 
+/// The picture with room around it.
+struct Frame {
+    /// Rows and columns.
+    size: [usize; 2],
+    /// Rows above and columns before the picture.
+    before: [f64; 2],
+}
+
+impl Frame {
+    fn around(radiograph: &Radiograph) -> Self {
+        let geometry = &radiograph.geometry;
+        let picture = [geometry.rows, geometry.columns];
+        let row_mm = geom::nalgebra::Vector3::from(geometry.row_mm).norm();
+        // Pixels are 0.01 mm at least and a side has at most `MAX_SIDE`: below 65536, the letterbox's limit.
+        let rows = picture[0].max(((LEAST_MM / row_mm.max(0.06)) as usize).min(MAX_SIDE));
+        let columns = picture[1].max(rows * CANVAS[1] / CANVAS[0]);
+        let size = if rows > picture[0] { [rows, columns] } else { picture };
+        let before = [0, 1].map(|i| ((size[i] - picture[i]) / 2) as f64);
+        Self { size, before }
+    }
+}
+
 /// The radiograph on the canvas, grey three times; each canvas pixel is the
 /// mean of what it covers, so that nothing aliases.
-fn canvas(radiograph: &Radiograph, letterbox: &Letterbox) -> Result<Tensor, NetworksError> {
+fn canvas(radiograph: &Radiograph, frame: &Frame, letterbox: &Letterbox) -> Result<Tensor, NetworksError> {
     let [height, width] = CANVAS;
     let (scaled, [above, left]) = (letterbox.scaled(), letterbox.offset());
     let size = [radiograph.geometry.rows, radiograph.geometry.columns];
-    let steps = [0, 1].map(|i| size[i] as f64 / scaled[i] as f64);
+    let steps = [0, 1].map(|i| frame.size[i] as f64 / scaled[i] as f64);
     let samples = steps.map(|step| (step.ceil() as usize).clamp(1, 8));
     let mut plane = vec![PADDING; height * width];
     plane.par_chunks_mut(width).enumerate().skip(above).take(scaled[0]).for_each(|(row, out)| {
         for (column, value) in out.iter_mut().skip(left).take(scaled[1]).enumerate() {
             let place = |axis: usize, at: usize, k: usize| {
-                (at as f64 + (k as f64 + 0.5) / samples[axis] as f64) * steps[axis] - 0.5
+                (at as f64 + (k as f64 + 0.5) / samples[axis] as f64) * steps[axis] - 0.5 - frame.before[axis]
             };
+            let middle = [place(0, row - above, samples[0] / 2), place(1, column, samples[1] / 2)];
+            if [0, 1].iter().any(|i| middle[*i] < -0.5 || middle[*i] > size[*i] as f64 - 0.5) {
+                continue;
+            }
             let mut sum = 0.0;
             for i in 0..samples[0] {
                 for j in 0..samples[1] {

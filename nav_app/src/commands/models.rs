@@ -118,7 +118,8 @@ pub fn run(options: &ModelsArguments, quiet: bool) -> Result<Output, Failure> {
 }
 
 fn list(options: &ListArguments) -> Result<Output, Failure> {
-    let shipped: Result<Vec<Value>, Failure> = assets::MODELS.iter().map(shipped).collect();
+    let shipped: Result<Vec<Value>, Failure> =
+        assets::MODELS.iter().chain(&assets::RADIOGRAPH_MODELS).map(shipped).collect();
     let mut models = shipped?;
     let mut skipped = Vec::new();
     for folder in &options.folders {

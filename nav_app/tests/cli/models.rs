@@ -46,7 +46,7 @@ fn every_model_that_ships_says_what_it_is_for_and_how_good_it_is() {
     assert_eq!(output.status.code(), Some(0), "{}", message(&output));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let models = json["models"].as_array().unwrap();
-    assert_eq!(models.len(), 6);
+    assert_eq!(models.len(), 8);
     for model in models {
         assert!(model["role"].is_string() && model["licence"].is_string(), "{model:#}");
         assert!(model["parameters"].as_u64().is_some_and(|n| n > 100_000), "{model:#}");
@@ -54,7 +54,7 @@ fn every_model_that_ships_says_what_it_is_for_and_how_good_it_is() {
     }
     let text = spinenav(&["models", "list"]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
-    assert_eq!(text.matches("Dice: ").count(), 6, "{text}");
+    assert_eq!(text.matches("Dice: ").count(), 8, "{text}");
 }
 
 #[test]

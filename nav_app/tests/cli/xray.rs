@@ -72,7 +72,8 @@ fn case(test: &str) -> PathBuf {
 
 fn arguments(case: &Path, more: &[&str]) -> Vec<String> {
     let file = |name: &str| case.join(name).display().to_string();
-    let fixed = ["xray", "--frontal", &file("frontal.png"), "--lateral", &file("lateral.png")].map(str::to_owned);
+    let (frontal, lateral) = (file("frontal.png"), file("lateral.png"));
+    let fixed = ["xray", "--frontal", frontal.as_str(), "--lateral", lateral.as_str()].map(str::to_owned);
     fixed.into_iter().chain(more.iter().map(|a| (*a).to_owned())).collect()
 }
 

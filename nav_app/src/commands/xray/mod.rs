@@ -59,12 +59,11 @@ pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
 
 /// The networks that were asked for, on their device.
 fn load(options: &XrayArguments) -> Result<RunningNetworks, Failure> {
-    let networks = match (&options.models, assets::RADIOGRAPH_MODELS) {
-        (Some(folder), _) => Networks::from_folder(folder).bad_input()?,
-        (None, Some([detector, contour])) => Networks::from_bytes(detector, contour).internal()?,
-        (None, None) => {
-            let what = "this program ships no networks for radiographs; give --models DIR, or place everything by hand with --by-hand --corrections FILE.json";
-            return Err(Failure::WrongUse(anyhow::anyhow!(what)));
+    let networks = match &options.models {
+        Some(folder) => Networks::from_folder(folder).bad_input()?,
+        None => {
+            let [detector, contour] = assets::RADIOGRAPH_MODELS.map(|model| (model.weights, model.card));
+            Networks::from_bytes(detector, contour).internal()?
         }
     };
     networks.load(super::device(options.device)?.as_ref()).internal()

@@ -176,7 +176,7 @@ fn values(canvas: &mut Canvas<'_>, findings: &Findings, left: f64, height: f64) 
         y += 22.0;
     }
     let beams = if findings.is_calibrated { "calibrated geometry" } else { "approximate geometry" };
-    let levels = if findings.levels_assumed { "levels assumed" } else { "levels counted from an anchor" };
+    let levels = if findings.levels_assumed { "levels assumed" } else { "levels anchored or given by hand" };
     for (i, note) in [beams, levels, "research use only"].into_iter().enumerate() {
         canvas.text([left, height - 60.0 + 20.0 * i as f64], note, 13);
     }
