@@ -19,8 +19,8 @@ use super::{palette, status};
 
 /// How long a failure is told.
 const TOLD: Duration = Duration::from_secs(30);
-/// Most characters of a line.
-const LINE: usize = 90;
+/// Most characters told: three lines.
+const MOST: usize = 220;
 
 /// A case that is ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +144,10 @@ pub fn spawn(view: &mut ChildSpawnerCommands<'_>) {
     (place.left, place.bottom) = (px(16.0), px(status::RESERVED + 30.0));
     (place.padding, place.max_width) = (UiRect::axes(px(12.0), px(7.0)), percent(94.0));
     let words = text("", 22.0, palette::TEXT);
-    view.spawn((words, place, BackgroundColor(palette::PANEL), Visibility::Hidden, GlobalZIndex(1), OpeningWords));
+    let line = view
+        .spawn((words, place, BackgroundColor(palette::PANEL), Visibility::Hidden, GlobalZIndex(1), OpeningWords))
+        .id();
+    view.commands().entity(line).insert(TextLayout::new(Justify::Left, LineBreak::WordOrCharacter));
 }
 
 /// Takes what is dropped, tells how far it is, and ends the scene when another
@@ -168,8 +171,8 @@ pub fn follow(
     visibility.set_if_neq(if told.is_some() { Visibility::Inherited } else { Visibility::Hidden });
     let Some((told, is_failure)) = told else { return };
     background.set_if_neq(BackgroundColor(if is_failure { palette::ALARM } else { palette::PANEL }));
-    // The font has only ASCII, and the line one row.
-    let told: String = told.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(LINE).collect();
+    // The font has only ASCII.
+    let told: String = told.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(MOST).collect();
     if text.0 != told {
         text.0 = told;
     }

@@ -12,6 +12,8 @@ use super::picture::{Condition, Picture};
 use super::widgets::{self, Area, text};
 use super::{Content, SceneHeader, palette, status};
 
+/// Characters of a row of small print.
+const ROW_CHARACTERS: usize = 46;
 /// What is written for a value nobody stands behind.
 const MISSING: &str = "--";
 
@@ -179,7 +181,9 @@ fn registration(panel: &mut ChildSpawnerCommands<'_>, header: &SceneHeader, scal
         panel.spawn((text(name, s(18.0), palette::CAPTION), widgets::at(s(198.0), s(y))));
         panel.spawn((text(value, s(20.0), palette::TEXT), widgets::at(s(318.0), s(y - 2.0))));
     }
-    for (words, y) in [(&header.ct_name, 336.0), (&header.device, 353.0)] {
+    // Of a path that is too long, the end tells more than the beginning.
+    let end = header.ct_name.char_indices().rev().nth(ROW_CHARACTERS - 1).map_or(0, |(start, _)| start);
+    for (words, y) in [(header.ct_name.get(end..).unwrap_or_default(), 336.0), (header.device.as_str(), 353.0)] {
         let place = Node {
             width: px(s(393.0)),
             max_height: px(s(32.0)),

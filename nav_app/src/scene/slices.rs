@@ -21,9 +21,9 @@ const CENTRE_HU: (f32, f32) = (-1000.0, 3000.0);
 const DIMMED: f32 = 0.55;
 /// Radius around the tip that the crosshair leaves free, mm.
 const GAP_MM: f32 = 4.0;
-/// What caption and letter take at the top, words and letter at the bottom, and
-/// half of a name; pixels.
-const EDGE_WORDS: (f32, f32) = (52.0, 54.0);
+/// What caption and letter take at the top, words and letter at the bottom;
+/// pixels.
+const EDGE_WORDS: (f32, f32) = (40.0, 46.0);
 /// Between the tip and the middle of a name, pixels: names are 30 wide, 22 high.
 const NAME_CLEARANCE: (f32, f32) = (34.0, 20.0);
 
@@ -153,7 +153,7 @@ pub fn draw(case: &Case, contours: &Contours, planned: &[PlannedScrew], view: Sl
     let mut canvas = Canvas::from_hu(width, height, &hu, black_hu, 255.0 * gain / window.width_hu, 255.0 * gain);
     let names = outlines(&mut canvas, case, contours, &placed, gain);
     screws::outline(&mut canvas, planned, &placed);
-    let names = names.into_iter().map(|(level, at)| (level, clear_place(at, &placed, focus)));
+    let names = names.into_iter().filter_map(|(level, at)| Some((level, clear_place(at, &placed, focus)?)));
     let names = names.map(|(level, at)| (level, at.map(|c| c / density))).collect();
     if let Focus::Tip { ct_from_tip, rgb } = focus {
         instrument(&mut canvas, &placed, ct_from_tip, *rgb);
@@ -183,16 +183,18 @@ fn outlines(
     named.map(|((middle, _), vertebra)| (vertebra.level, middle)).collect()
 }
 
-/// Moves a name off the tip, which it would hide, and off the words at the edges.
-fn clear_place([x, y]: [f32; 2], placed: &PlacedView, focus: &Focus) -> [f32; 2] {
-    let lowest = placed.view.size[1] as f32 - EDGE_WORDS.1;
-    let y = if lowest > EDGE_WORDS.0 { y.clamp(EDGE_WORDS.0, lowest) } else { y };
-    let (Some(_), [tip_x, tip_y]) = (focus.pose(), placed.pixel(focus.position())) else { return [x, y] };
+/// Moves a name off the tip, which it would hide; `None` where words stand at the
+/// upper and lower edge.
+fn clear_place([x, y]: [f32; 2], placed: &PlacedView, focus: &Focus) -> Option<[f32; 2]> {
+    if !(EDGE_WORDS.0..placed.view.size[1] as f32 - EDGE_WORDS.1).contains(&y) {
+        return None;
+    }
+    let (Some(_), [tip_x, tip_y]) = (focus.pose(), placed.pixel(focus.position())) else { return Some([x, y]) };
     let (across, up) = NAME_CLEARANCE;
     if (x - tip_x).abs() > across || (y - tip_y).abs() > up {
-        return [x, y];
+        return Some([x, y]);
     }
-    [tip_x - across, if y > tip_y { tip_y + up } else { tip_y - up }]
+    Some([tip_x - across, if y > tip_y { tip_y + up } else { tip_y - up }])
 }
 
 /// The instrument projected onto the slice, and the crosshair at its tip.
