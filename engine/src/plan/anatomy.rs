@@ -126,7 +126,7 @@ pub struct Anatomy {
 impl Anatomy {
     /// Axes, surfaces and canals of every vertebra of `case`.
     ///
-    /// Cost: 0.2 to 0.3 s a vertebra and core.
+    /// Cost: about half a second of processor time a vertebra (development build), canal included.
     #[must_use]
     pub fn of(case: &Case) -> Self {
         let spine = Spine::find(&case.labels, &Corrections::default());

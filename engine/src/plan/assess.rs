@@ -124,7 +124,7 @@ struct Ring {
 /// [`PlanError`] when the vertebra is missing, the screw lies in another one or
 /// on the other side, or meets no bone.
 ///
-/// Cost: about 10 ms.
+/// Cost: 24 distances to the surface each half millimetre of the screw.
 pub fn assess(
     anatomy: &Anatomy,
     screw: &Screw,

@@ -39,7 +39,7 @@ impl BoneDistance {
     /// # Errors
     /// [`IndexError`] for a surface without points or with one that is not finite.
     ///
-    /// Cost: 1 us a vertex.
+    /// Cost: one pass over the vertices.
     pub fn new(mesh: &Mesh) -> Result<Self, IndexError> {
         let mesh = mesh.largest_component();
         let index = NearestIndex::new(&mesh.vertices)?;
@@ -74,7 +74,7 @@ impl BoneDistance {
 
     /// The nearest place on the surface; `None` when `place` is not finite.
     ///
-    /// Cost: 2 to 5 us.
+    /// Cost: one search in a tree of the vertices.
     #[must_use]
     pub fn nearest(&self, place: Vector3<f64>) -> Option<NearestPlace> {
         let near = self.index.nearest_few(place.map(|c| c as f32).into(), VERTICES);

@@ -27,7 +27,7 @@ pub struct ScrewGuidance {
 /// * `tip` - where the instrument's tip is.
 /// * `direction` - where it points, [`crate::rt::ToolView::direction`].
 ///
-/// Computes no pose: what the caller gives was judged before. Cost: 50 ns a screw.
+/// Computes no pose: what the caller gives was judged before. Cost: constant for each screw.
 ///
 /// ```
 /// use engine::level::Level;

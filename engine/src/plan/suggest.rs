@@ -91,7 +91,7 @@ impl Axis {
 /// In words: no canal or body was found, the level has no such pedicles (C1 to
 /// C7), the pedicle is too narrow for the library, or nothing without a breach was found.
 ///
-/// Cost: 0.3 to 0.6 s.
+/// Cost: about half a second of processor time (development build).
 pub fn suggest(
     anatomy: &Anatomy,
     vertebra: &PlannedVertebra,
