@@ -1,5 +1,6 @@
 //! Boxes of vertebrae, C2 and femoral heads in one radiograph.
 
+use geom::nalgebra::Vector3;
 use kernels::Tensor;
 use kernels::detect::{Letterbox, detect};
 use rayon::prelude::*;
@@ -79,7 +80,7 @@ impl Frame {
     fn around(radiograph: &Radiograph) -> Self {
         let geometry = &radiograph.geometry;
         let picture = [geometry.rows, geometry.columns];
-        let row_mm = geom::nalgebra::Vector3::from(geometry.row_mm).norm();
+        let row_mm = Vector3::from(geometry.row_mm).norm();
         // Pixels are 0.01 mm at least and a side has at most `MAX_SIDE`: below 65536, the letterbox's limit.
         let rows = picture[0].max(((LEAST_MM / row_mm.max(0.06)) as usize).min(MAX_SIDE));
         let columns = picture[1].max(rows * CANVAS[1] / CANVAS[0]);

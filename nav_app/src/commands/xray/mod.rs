@@ -22,13 +22,13 @@ use crate::report::{Output, Stages, stage_table};
 pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
     let mut stages = Stages::new(quiet);
     stages.stage("read");
-    let (pair, warnings) = inputs::read(options)?;
+    let (pair, mut warnings) = inputs::read(options)?;
     let corrections = match &options.corrections {
         Some(path) => XrayCorrections::read(path).bad_input()?,
         None => XrayCorrections::default(),
     };
     stages.stage("load");
-    let mut networks = if options.by_hand { None } else { Some(load(options)?) };
+    let mut networks = if options.by_hand { None } else { Some(load(options, &mut warnings)?) };
     let findings = find(options, &pair, networks.as_mut(), &corrections, &mut stages)?;
     if findings.cuboids.is_empty() {
         return Err(nothing(options, &findings));
@@ -57,8 +57,8 @@ pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
     Ok(Output { json, text, is_refused: false })
 }
 
-/// The networks that were asked for, on their device.
-fn load(options: &XrayArguments) -> Result<RunningNetworks, Failure> {
+/// The networks that were asked for, on their device; the worst that their cards tell goes to `warnings`.
+fn load(options: &XrayArguments, warnings: &mut Vec<String>) -> Result<RunningNetworks, Failure> {
     let networks = match &options.models {
         Some(folder) => Networks::from_folder(folder).bad_input()?,
         None => {
@@ -66,6 +66,11 @@ fn load(options: &XrayArguments) -> Result<RunningNetworks, Failure> {
             Networks::from_bytes(detector, contour).internal()?
         }
     };
+    for card in [&networks.detector_card, &networks.contour_card] {
+        let failures = card.more.get("known_failures").and_then(serde_json::Value::as_array);
+        let worst = failures.and_then(|all| all.last()).and_then(serde_json::Value::as_str);
+        warnings.extend(worst.map(|what| format!("{}: {what}", card.name)));
+    }
     networks.load(super::device(options.device)?.as_ref()).internal()
 }
 
