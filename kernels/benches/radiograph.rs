@@ -7,7 +7,6 @@
 //! told beside the clock's, for machines that do other things as well.
 //! `scripts/bench_radiograph_peer.py` does the same with PyTorch.
 
-#[allow(dead_code, reason = "what other benches use")]
 mod common;
 
 use std::time::Instant;
