@@ -25,7 +25,7 @@ pub const STEPS: [&str; 5] = ["IMAGE", "SEGMENTATION", "REGISTRATION", "CHECK", 
 pub fn progress(session: Option<SessionState>, has_bone: bool, is_demonstration: bool) -> [Progress; 5] {
     use Progress::{Done, Later, Missing};
     if is_demonstration && has_bone {
-        return [Done, Done, Missing("demonstration: nothing is registered"), Later, Later];
+        return [Done, Done, Missing("demonstration: no patient is registered"), Later, Later];
     }
     let Some(session) = session else {
         return [Missing("no word from the engine"), Later, Later, Later, Later];

@@ -9,7 +9,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ const ASK: Duration = Duration::from_millis(4);
 const LOOK: Duration = Duration::from_millis(20);
 /// Silence of the other side after which it is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections at once: a process that draws, and the one it replaces.
+const MOST_CONNECTIONS: usize = 4;
 /// Longest header, bytes.
 const MOST_HEADER: usize = 1 << 16;
 
@@ -50,14 +52,25 @@ impl SnapshotServer {
         let is_ended = Arc::new(AtomicBool::new(false));
         let (stop, header) = (is_ended.clone(), header_json(header).to_string());
         let serve = move || {
+            let mut guests = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let Ok((stream, _)) = listener.accept() else {
                     std::thread::sleep(LOOK);
                     continue;
                 };
+                // Each holds one of these until it is gone.
+                let guest = Arc::new(());
+                guests.retain(|guest: &Weak<()>| guest.strong_count() > 0);
+                if guests.len() >= MOST_CONNECTIONS {
+                    continue;
+                }
+                guests.push(Arc::downgrade(&guest));
                 let (snapshots, header, stop) = (snapshots.clone(), header.clone(), stop.clone());
-                // One that leaves, or asks nonsense, is not missed.
-                let answer = move || drop(answer(stream, &snapshots, &header, &stop));
+                let answer = move || {
+                    // One that leaves, or asks nonsense, is not missed.
+                    drop(answer(stream, &snapshots, &header, &stop));
+                    drop(guest);
+                };
                 drop(std::thread::Builder::new().name("headset-feed".into()).spawn(answer));
             }
         };
