@@ -64,17 +64,9 @@ fn spawn_legend(
     }
     for view in &views {
         commands.entity(view).with_children(|view| {
-            let place = Node {
-                position_type: PositionType::Absolute,
-                left: px(15.0),
-                // Above the spine, below the numbers of a plan.
-                top: px(if content.header.plan.is_empty() { 12.0 } else { 88.0 }),
-                flex_direction: FlexDirection::Column,
-                padding: UiRect::axes(px(10.0), px(6.0)),
-                row_gap: px(4.0),
-                ..default()
-            };
-            view.spawn((place, widgets::chip())).with_children(|legend| {
+            // Below the numbers of a plan.
+            let top = if content.header.plan.is_empty() { 12.0 } else { 88.0 };
+            view.spawn(widgets::note(top)).with_children(|legend| {
                 for (number, hint) in content.header.hints.iter().take(HINTS).enumerate() {
                     let lead = if number == 0 { "TAKE POINTS HERE (ring):" } else { "then:" };
                     let words = format!("{lead} {}, {:.2} -> {:.2} mm", hint.words, hint.before_mm, hint.after_mm);

@@ -84,16 +84,8 @@ fn spawn_panel(
     }
     for view in &views {
         commands.entity(view).with_children(|view| {
-            let place = Node {
-                position_type: PositionType::Absolute,
-                // Above the spine; where a banner hides it there are no numbers anyway.
-                left: px(15.0),
-                top: px(12.0),
-                flex_direction: FlexDirection::Column,
-                padding: UiRect::axes(px(10.0), px(6.0)),
-                ..default()
-            };
-            view.spawn((place, widgets::chip())).with_children(|panel| {
+            // Where a banner hides it there are no numbers anyway.
+            view.spawn(widgets::note(12.0)).with_children(|panel| {
                 panel.spawn((text("", 21.0, palette::CAPTION), PlanWords));
                 panel.spawn((text("", 25.0, palette::TEXT), GuideWords));
             });

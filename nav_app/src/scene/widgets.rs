@@ -55,6 +55,21 @@ pub fn text(content: impl Into<String>, size: f32, color: Color) -> (Text, TextF
     (Text::new(content), TextFont::from_font_size(FontSize::Px(size)), TextColor(color), layout)
 }
 
+/// Lines of text on a chip over the 3-D view, above the spine, `top` pixels from its edge.
+#[must_use]
+pub fn note(top: f32) -> (Node, BackgroundColor) {
+    let place = Node {
+        position_type: PositionType::Absolute,
+        left: px(15.0),
+        top: px(top),
+        flex_direction: FlexDirection::Column,
+        padding: UiRect::axes(px(10.0), px(6.0)),
+        row_gap: px(4.0),
+        ..default()
+    };
+    (place, chip())
+}
+
 /// A dark chip that keeps text legible over anything.
 #[must_use]
 pub fn chip() -> BackgroundColor {
