@@ -1,6 +1,7 @@
 """Pictures in memory, and what the two networks are shown of them.
 
-Both see grey levels between a picture's own 1st and 99th percentile as 0..1.
+Both see grey levels between a picture's own 1st and 99th percentile as 0..1; the detector sees
+them after `local_contrast`.
 """
 
 import pickle
@@ -14,6 +15,10 @@ from scipy import ndimage as ndi
 
 CANVAS = (640, 288)  # rows, columns of the detector's input
 PADDING = 0.5
+LEAST_MM = 850.0  # a lower picture stands in a frame of this height, so that bodies have their usual size
+CONTRAST_RADIUS = 12  # of `local_contrast`, pixels of the canvas
+LEAST_DEVIATION = 0.01
+DEVIATIONS = 6.0  # between black and white
 CROP = 256  # rows and columns of the contour network's input
 CROP_MARGIN = 1.5  # of a box's longer side
 LEAST_VISIBLE = 0.6
@@ -31,11 +36,32 @@ class Album:
             if path.name not in self.seen:
                 self.seen.add(path.name)
                 one = pickle.loads(path.read_bytes())
-                one["range"] = np.percentile(one["grey"], (1, 99))
-                self.pictures.append(one)
+                self.pictures.append(prepared(one))
 
     def draw(self, rng):
         return self.pictures[rng.integers(len(self.pictures))]
+
+
+def prepared(one):
+    """A picture with its black and white, and as the detector sees it."""
+    one["range"] = np.percentile(one["grey"], (1, 99))
+    (factor, _), _ = letterbox(one)
+    seen = local_contrast(scaled(one["grey"], *one["range"]), max(1, round(CONTRAST_RADIUS / factor)))
+    one["seen"] = np.rint(255 * seen).astype(np.uint8)
+    return one
+
+
+def local_contrast(grey, radius):
+    """Grey 0..1 less the mean about each pixel, over the deviation about it, as 0..1 with 0.5 for the mean.
+
+    Means are those of squares of 2 radius + 1, twice over, edge pixels repeated. A vertebra differs from its
+    surroundings by a few hundredths of a radiograph's range, which this makes as large as everything else.
+    """
+    size = 2 * radius + 1
+    twice = lambda values: ndi.uniform_filter(ndi.uniform_filter(values, size, mode="nearest"), size, mode="nearest")
+    apart = grey - twice(grey)
+    deviation = np.sqrt(np.maximum(twice(apart * apart), 0)) + LEAST_DEVIATION
+    return np.clip(0.5 + apart / (DEVIATIONS * deviation), 0, 1).astype(np.float32)
 
 
 def scaled(values, low, high):
@@ -68,23 +94,39 @@ def on_canvas(one, factor, origin, size):
         return canvas
     box = [(left + origin[1]) / factor[1], (top + origin[0]) / factor[0]]
     box += [min((right + origin[1]) / factor[1], columns), min((bottom + origin[0]) / factor[0], rows)]
-    image = Image.fromarray(one["grey"]).resize((right - left, bottom - top), Image.BILINEAR, box=box)
-    canvas[top:bottom, left:right] = scaled(np.asarray(image), *one["range"])
+    image = Image.fromarray(one["seen"]).resize((right - left, bottom - top), Image.BILINEAR, box=box)
+    canvas[top:bottom, left:right] = np.asarray(image, np.float32) / 255
     return canvas
 
 
 def letterbox(one):
-    """Scale (rows, columns) and offset (rows, columns) of a picture on the canvas, as `kernels::detect::Letterbox`."""
+    """Scale (rows, columns) and offset (rows, columns) of a picture on the canvas, as the program's `Frame` and
+    `kernels::detect::Letterbox`."""
     rows, columns = one["grey"].shape
-    scale = min(CANVAS[0] / rows, CANVAS[1] / columns)
-    size = [int(min(max(round(n * scale), 1), limit)) for n, limit in zip((rows, columns), CANVAS)]
-    return (size[0] / rows, size[1] / columns), ((CANVAS[0] - size[0]) // 2, (CANVAS[1] - size[1]) // 2)
+    framed = max(rows, int(LEAST_MM / one["pixel_mm"]))
+    frame = (framed, max(columns, framed * CANVAS[1] // CANVAS[0])) if framed > rows else (rows, columns)
+    scale = min(CANVAS[0] / frame[0], CANVAS[1] / frame[1])
+    size = [int(min(max(round(n * scale), 1), limit)) for n, limit in zip(frame, CANVAS)]
+    factor = [n / m for n, m in zip(size, frame)]
+    before = [(n - m) // 2 * f for n, m, f in zip(frame, (rows, columns), factor)]
+    offset = [round((c - n) // 2 + b) for c, n, b in zip(CANVAS, size, before)]
+    return tuple(factor), tuple(offset)
+
+
+def exposed(rng, canvas):
+    """Contrast, blur and noise of what the detector sees."""
+    canvas = (canvas - 0.5) * rng.uniform(0.8, 1.2) + 0.5
+    if rng.random() < 0.35:
+        canvas = ndi.gaussian_filter(canvas, rng.uniform(0.3, 0.9))
+    if rng.random() < 0.6:
+        canvas = canvas + rng.uniform(0, 0.06) * rng.standard_normal(canvas.shape).astype(np.float32)
+    return np.clip(canvas, 0, 1).astype(np.float32)
 
 
 def detector_sample(rng, one, size):
     """A part of the canvas of `size` with boxes in it: image [rows, columns], boxes [n, 5] (class, edges)."""
     factor, offset = letterbox(one)
-    zoom = rng.uniform(0.72, 1.08) * np.exp(rng.uniform(-0.05, 0.05, 2))
+    zoom = rng.uniform(0.8, 1.2) * np.exp(rng.uniform(-0.05, 0.05, 2))
     factor = (factor[0] * zoom[0], factor[1] * zoom[1])
     boxes = one["boxes"] * np.array([1, factor[1], factor[0], factor[1], factor[0]], np.float32)
     if size == CANVAS:
@@ -103,7 +145,7 @@ def detector_sample(rng, one, size):
         image = image[:, ::-1]
         boxes = boxes * np.array([1, -1, 1, -1, 1], np.float32) + np.array([0, size[1], 0, size[1], 0], np.float32)
         boxes = boxes[:, [0, 3, 2, 1, 4]]
-    return worn(rng, image), boxes
+    return exposed(rng, image), boxes
 
 
 def inside(boxes, size):

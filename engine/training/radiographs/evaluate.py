@@ -110,8 +110,7 @@ def held_out(options, name, count):
         makers = [lambda rng: picture.make(rng, *spine.build(rng, kept), bool(rng.random() < 0.5))] * count
     for n, maker in enumerate(makers):
         grey, boxes, contours, pixel_mm = maker(np.random.default_rng([77, n]))
-        yield {"grey": grey, "boxes": boxes, "contours": contours, "pixel_mm": pixel_mm,
-               "range": np.percentile(grey, (1, 99))}
+        yield album.prepared({"grey": grey, "boxes": boxes, "contours": contours, "pixel_mm": pixel_mm})
 
 
 T5_TO_T12 = {f"T{n}" for n in range(5, 13)}
