@@ -4,6 +4,7 @@
 
 mod assets;
 mod bone_colours;
+mod calendar;
 mod cli;
 mod commands;
 mod failure;
@@ -18,6 +19,8 @@ mod scene;
 #[path = "no_scene.rs"]
 mod scene;
 mod scene_input;
+#[cfg(feature = "scene")]
+mod xray_window;
 
 use std::process::ExitCode;
 

@@ -29,7 +29,7 @@ mod orbit_control;
 #[cfg(test)]
 mod orientation_test;
 mod paint;
-mod palette;
+pub mod palette;
 mod panel;
 mod picture;
 mod plane;
@@ -48,7 +48,7 @@ mod units;
 mod vertebrae;
 mod video;
 mod volume;
-mod widgets;
+pub mod widgets;
 mod window;
 #[cfg(feature = "xr")]
 mod xr;
@@ -65,7 +65,7 @@ use drawing::contours::Contours;
 use engine::case::Case;
 use geom::{Ct, Point};
 
-pub use adapter::{adapters, display_name};
+pub use adapter::{adapters, display_name, for_window as adapter_for_window};
 pub use hanging::SliceMode;
 pub use headless::{render_headless, render_headless_with};
 pub use measure::{FrameRun, MemorySample, measure_frames, measure_memory};
@@ -132,6 +132,11 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
             synchronous_pipeline_compilation: true,
             ..default()
         })
+}
+
+/// Bevy's plugins for a window that is not the scene's.
+pub fn window_plugins(window: Window) -> PluginGroupBuilder {
+    plugins(Some(window))
 }
 
 /// Runs all systems one after the other. Ours are short: where the device draws

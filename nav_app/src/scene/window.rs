@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureFormat};
@@ -109,13 +109,7 @@ pub fn run_window(input: SceneInput) -> Result<()> {
 /// As there; or the folder of the video cannot be used.
 pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Opened>> {
     let SceneStart { settings: SceneSettings { window: grey, slices, volume }, settings_file, video, opener } = start;
-    let Some(x_display) = adapter::display_name() else {
-        bail!("there is no display to open a window on; pictures can be drawn without one");
-    };
-    let Some(device) = adapter::adapters().into_iter().next() else {
-        bail!(adapter::NO_DEVICE);
-    };
-    tracing::info!("opening a window on display {x_display}, drawn by {device}");
+    let device = adapter::for_window()?;
     let window = Window { title: TITLE.into(), resolution: WindowResolution::new(1920, 1080), ..default() };
     let mut app = App::new();
     app.add_plugins(super::plugins(Some(window))).init_resource::<IsChosen>();
