@@ -96,6 +96,29 @@ python3 .ci/xr_check.py "$out/still.json" 20 still
 stop "$motion"; motion=
 stop "$service"
 
+# kind, command, frames, other options: hands begin when the scene is seen.
+with_hands() {
+    local kind=$1 command=$2 count=$3
+    shift 3
+    start_service remote
+    rm -f "$out/go"
+    python3 .ci/xr_motion.py "${kind%%-*}" "$out/go" & motion=$!
+    show "$command" "$kind" "$count" "$@" & drawing=$!
+    for _ in $(seq 900); do grep -q focused "$out/$kind.log" 2>/dev/null && break; sleep 0.2; done
+    touch "$out/go"
+    wait "$drawing"; drawing=
+    stop "$motion"; motion=
+    stop "$service"
+}
+
+say "a hand takes the scene, moves it, lets go and is gone"
+with_hands grab scene 140
+python3 .ci/xr_check.py "$out/grab.json" 140 grab "$out/still"
+
+say "two hands size the scene"
+with_hands size scene 120
+python3 .ci/xr_check.py "$out/size.json" 120 size
+
 say "a guided session"
 start_service remote
 python3 .ci/xr_motion.py & motion=$!
@@ -105,6 +128,17 @@ grep -q "30 frames drawn; started 1 times" "$out/guided.log"
 grep -q "session navigating" "$out/guided.log"
 stop "$motion"; motion=
 stop "$service"
+
+assets=nav_app/assets/lidc-idri-0001-spine
+guided_case=(--case "$assets-labels.nii.gz" --ct "$assets-ct.nii.gz" --tracker sim://)
+say "in guidance a grab moves nothing; screws and residuals are shown"
+"$program" plan suggest --case "$assets-labels.nii.gz" --out "$out/plan.json" >/dev/null
+with_hands grab-guided navigate 140 "${guided_case[@]}" --plan "$out/plan.json" --residuals
+python3 .ci/xr_check.py "$out/grab-guided/headset.json" 140 refused
+
+say "slices that are pulled away stay within reach"
+with_hands panel navigate 140 "${guided_case[@]}"
+python3 .ci/xr_check.py "$out/panel/headset.json" 140 panel
 
 say "simulated driver, the CT itself"
 start_service simulated
