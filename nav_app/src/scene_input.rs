@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use engine::case::Case;
 use engine::io::{self, Limits};
+use engine::level::Level;
 use engine::plan::{Assessment, Screw};
 use engine::register::{Registration, Verdict, touched_places};
 use engine::surface::Mesh;
@@ -113,8 +114,8 @@ impl Touched {
 
 /// A person's practice on a virtual patient, behind the window.
 pub trait Practising: Send {
-    /// What can be touched, in words.
-    fn opening(&self) -> String;
+    /// Levels that can be touched.
+    fn levels(&self) -> Vec<Level>;
 
     /// Touches a place of the bone; the reason when it could not be.
     fn touch(&mut self, place: Point<Ct>) -> Result<(), String>;

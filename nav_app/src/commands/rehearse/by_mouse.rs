@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::case::Case;
+use engine::level::Level;
 use engine::rehearsal::{HandPractice, PracticeScript, Practised};
 use engine::rt::Snapshot;
 use engine::safety::SessionState;
@@ -83,9 +84,8 @@ impl Trainer {
 }
 
 impl Practising for Trainer {
-    fn opening(&self) -> String {
-        let levels: Vec<String> = self.practice.levels().iter().map(ToString::to_string).collect();
-        format!("{} laid open", levels.join(" "))
+    fn levels(&self) -> Vec<Level> {
+        self.practice.levels().to_vec()
     }
 
     fn touch(&mut self, place: Point<Ct>) -> Result<(), String> {

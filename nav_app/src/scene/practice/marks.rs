@@ -6,14 +6,14 @@ use super::super::layout::SpineView;
 use super::super::paint::Paint;
 use super::super::units::M_PER_MM;
 use super::super::widgets::{self, text};
-use super::super::{Content, palette, status};
+use super::super::{Content, palette};
 use super::Practice;
 
 /// Radius of a dot, mm.
 const DOT_MM: f32 = 1.0;
 const RING_MM: f32 = 9.0;
 /// Columns of the words.
-const COLUMNS: usize = 76;
+const COLUMNS: usize = 84;
 
 /// The dot of a touch.
 #[derive(Component)]
@@ -45,8 +45,8 @@ pub fn spawn(
     let paint = materials.add(Paint::over_all(palette::TEXT));
     let upright = Transform::from_rotation(Quat::from_rotation_x(std::f32::consts::FRAC_PI_2));
     commands.spawn((HintRing, Mesh3d(meshes.add(ring)), MeshMaterial3d(paint), upright, Visibility::Hidden));
-    let (mut place, chip) = widgets::note(0.0);
-    (place.top, place.bottom) = (Val::Auto, px(status::RESERVED + 40.0));
+    // Below the banner, which says that nothing is registered.
+    let (place, chip) = widgets::note(100.0);
     commands.entity(view).with_children(|view| {
         view.spawn((place, chip, GlobalZIndex(1))).with_children(|lines| {
             for number in 0..4 {
@@ -107,12 +107,13 @@ pub fn tell(
 
 /// Four lines; an empty one takes no room.
 fn words(practice: &Practice) -> [(String, Color); 4] {
-    let first = format!("PRACTICE  {}: click or drag on their bone, turn beside it", practice.opening);
+    let levels: Vec<String> = practice.levels.iter().map(ToString::to_string).collect();
+    let first = format!("PRACTICE  {} laid open: click or drag on their bone, turn beside it", levels.join(" "));
     let (points, strokes) = (practice.points(), practice.strokes.len());
     let counts = format!("{points} points in {strokes} strokes   Backspace: take a stroke back   Enter: register");
     if let Some((score, is_good)) = &practice.score {
         let ink = if *is_good { palette::GOOD } else { palette::CAUTION };
-        let ended = "The practice is over: close the window, and it is kept.".to_owned();
+        let ended = "The practice is over: Enter closes the window and keeps it.".to_owned();
         return [(first, palette::CAPTION), (counts, palette::CAPTION), (fitting(score), ink), (ended, palette::TEXT)];
     }
     let hint = match &practice.hint {

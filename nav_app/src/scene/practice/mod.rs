@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bevy::prelude::*;
 use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
+use engine::level::Level;
 use geom::{Ct, Point};
 
 use super::orbit_control;
@@ -47,8 +48,8 @@ pub struct Practice {
     behind: Behind,
     wishes: VecDeque<Wish>,
     task: Option<Task<Answer>>,
-    /// What can be touched.
-    pub opening: String,
+    /// Levels that can be touched.
+    pub levels: Vec<Level>,
     /// Places touched, stroke after stroke.
     pub strokes: Vec<Vec<Point<Ct>>>,
     /// Times a stroke was taken back.
@@ -66,12 +67,12 @@ impl Practice {
     /// One that begins.
     #[must_use]
     pub fn new(behind: Behind) -> Self {
-        let opening = lock(&behind).opening();
+        let levels = lock(&behind).levels();
         Self {
             behind,
             wishes: VecDeque::new(),
             task: None,
-            opening,
+            levels,
             strokes: Vec::new(),
             undone: 0,
             hint: None,
@@ -173,6 +174,7 @@ pub fn plugin(app: &mut App, behind: Behind) {
     app.insert_resource(Practice::new(behind))
         .init_resource::<hand::Stroke>()
         .add_systems(Update, marks::spawn)
+        .add_systems(Update, hand::frame_levels.before(orbit_control::apply))
         // A press on the bone must not turn the view.
         .add_systems(Update, (hand::use_mouse.before(orbit_control::apply), hand::press_keys).chain())
         .add_systems(Update, (follow, marks::follow, marks::tell).chain().after(hand::press_keys));
@@ -205,8 +207,8 @@ mod tests {
     }
 
     impl Practising for Counting {
-        fn opening(&self) -> String {
-            "L3".into()
+        fn levels(&self) -> Vec<Level> {
+            Vec::new()
         }
 
         fn touch(&mut self, place: Point<Ct>) -> Result<(), String> {
