@@ -1,8 +1,10 @@
 """Judges what a headset session reported and drew: python3 xr_check.py JSON FRAMES KIND.
 
 KIND is `remote` (the head follows xr_motion.py), `simulated`, `killed` (the runtime was killed and
-came back) or `still` (the head stands still, and both eyes see what they saw before:
-.ci/golden/eye_left.png and eye_right.png; GOLDEN=write puts them there)."""
+came back), `still` (the head stands still, and both eyes see what they saw before:
+.ci/golden/eye_left.png and eye_right.png; GOLDEN=write puts them there), or what the hands of
+xr_motion.py do: `grab` (compared with the pictures of a fourth argument, a folder), `size`, `refused`
+(a grab in guidance) or `panel` (the slices pulled away)."""
 
 import json
 import os
@@ -11,6 +13,8 @@ import shutil
 import struct
 import sys
 import zlib
+
+import xr_motion
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
@@ -57,6 +61,15 @@ def bright_columns(path):
     return sum(columns) / len(columns) / width
 
 
+def bone_middle(path):
+    """Mean place, as shares of width and height, of what has the colours of the levels left of the slices."""
+    width, rows = read_png(path)
+    places = [(x // 3, y) for y, row in enumerate(rows) for x in range(0, len(row) * 6 // 10, 3)
+              if max(row[x:x + 3]) - min(row[x:x + 3]) > 40]
+    assert len(places) > 200, f"{path} shows next to no bone"
+    return [sum(axis) / len(places) / size for axis, size in zip(zip(*places), (width, len(rows)))]
+
+
 def compare(path):
     """Drivers round differently, edges move by a part of a pixel: few may differ much, most hardly."""
     golden = GOLDEN / pathlib.Path(path).name
@@ -71,10 +84,37 @@ def compare(path):
     return mean, much
 
 
+def check_hands(kind, session):
+    """What the scripted hands of xr_motion.py did to the scene."""
+    hands = session["hands"]
+    moved, scale = hands["scene_moved_m"], hands["scene_scale"]
+    assert min(hands["seen_frames"]) > 3, hands
+    if kind != "size":
+        # The right hand goes out of sight before the end.
+        assert hands["seen_frames"][1] < hands["seen_frames"][0], hands
+    if kind == "grab":
+        assert hands["grabs"] == 1 and hands["mode"] == "preview", hands
+        assert all(abs(a - b) < 0.01 for a, b in zip(moved, xr_motion.MOVED)) and abs(scale - 1.0) < 1e-3, hands
+        # Up on screen is up in the room: what was moved up and to the left is seen there.
+        for image in session["images"]:
+            before = pathlib.Path(sys.argv[4]) / pathlib.Path(image).name
+            shifts = [b - a for a, b in zip(bone_middle(before), bone_middle(image))]
+            print(f"{pathlib.Path(image).name}: bone moved by {shifts[0]:+.3f} of the width, {shifts[1]:+.3f} of the height")
+            assert shifts[0] < -0.03 and shifts[1] < -0.01, shifts
+    if kind == "size":
+        assert hands["grabs"] == 2 and abs(scale - xr_motion.SIZED) < 0.05, hands
+    if kind in ("refused", "panel"):
+        assert hands["mode"] == "guidance" and hands["grabs"] == 0, hands
+        assert all(abs(m) < 1e-4 for m in moved) and abs(scale - 1.0) < 1e-4, hands
+        assert hands["grabs_refused" if kind == "refused" else "panel_grabs"] == 1, hands
+    print(f"{kind}: hands {hands}")
+
+
 def main():
     path, frames, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     told = json.load(open(path))
-    session, processes = told["session"], told["processes"]
+    # A session's own report has no word about the processes that drew.
+    session, processes = told.get("session", told), told.get("processes", {"starts": 1})
     assert session["frames_drawn"] >= frames, session
     states = session["states"]
     assert "focused" in states, states
@@ -90,6 +130,8 @@ def main():
         for image in session["images"]:
             print("%s: differs from the golden one by %.3f on average, %.3f %% of it by more than 40" % (
                 pathlib.Path(image).name, *(f * s for f, s in zip(compare(image), (1, 100)))))
+    if kind in ("grab", "size", "refused", "panel"):
+        check_hands(kind, session)
     left, right = (bright_columns(image) for image in session["images"])
     # What is before both eyes lies farther right for the left one.
     assert left > right, (left, right)

@@ -3,7 +3,8 @@
 # compositor, its remote driver (a scripted head) and its simulated one, and
 # the service killed and started again in the middle of a session.
 # $1 cache folder, $2 folder for pictures and reports (default: temporary);
-# XR_FRAMES frames a run (default 500).
+# XR_FRAMES frames a run (default 500); XR_PROGRAM a program built with feature xr, instead of building one;
+# XR_PARTS some of: none remote killed still hands guided simulated (default all).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=$1
@@ -18,8 +19,12 @@ if ! command -v patchelf >/dev/null; then
     DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends patchelf
 fi
 bash .ci/xr_prefix.sh "$prefix"
-cargo build --features xr
-program=${CARGO_TARGET_DIR:-target}/debug/spinenav
+program=${XR_PROGRAM:-}
+if [ -z "$program" ]; then
+    cargo build --features xr
+    program=${CARGO_TARGET_DIR:-target}/debug/spinenav
+fi
+wants() { [ -z "${XR_PARTS:-}" ] || [[ " $XR_PARTS " == *" $1 "* ]]; }
 
 # The program and the runtime need one and the same C library: the prefix's.
 lib=$prefix/usr/lib/x86_64-linux-gnu
@@ -59,55 +64,107 @@ show() {
 }
 draw() { show scene "$@"; }
 
-say "no runtime: a sentence and status 3"
-status=0
-timeout 60 env LD_LIBRARY_PATH="$libraries" XR_RUNTIME_JSON="$out/nothing.json" "$viewer" scene --xr >"$out/none.log" 2>&1 || status=$?
-[ "$status" = 3 ] || { cat "$out/none.log"; echo "status $status instead of 3"; exit 1; }
-cat "$out/none.log"
+if wants none; then
+    say "no runtime: a sentence and status 3"
+    status=0
+    timeout 60 env LD_LIBRARY_PATH="$libraries" XR_RUNTIME_JSON="$out/nothing.json" "$viewer" scene --xr >"$out/none.log" 2>&1 || status=$?
+    [ "$status" = 3 ] || { cat "$out/none.log"; echo "status $status instead of 3"; exit 1; }
+    cat "$out/none.log"
+fi
 
-say "remote driver, $frames frames, scripted head"
-start_service remote
-python3 .ci/xr_motion.py & motion=$!
-draw remote "$frames"
-python3 .ci/xr_check.py "$out/remote.json" "$frames" remote
+if wants remote; then
+    say "remote driver, $frames frames, scripted head"
+    start_service remote
+    python3 .ci/xr_motion.py & motion=$!
+    draw remote "$frames"
+    python3 .ci/xr_check.py "$out/remote.json" "$frames" remote
+    stop "$motion"; motion=
+    stop "$service"
+fi
 
-say "the runtime is killed in the middle of a session and comes back"
-draw killed "$frames" & drawing=$!
-for _ in $(seq 600); do grep -q focused "$out/killed.log" 2>/dev/null && break; sleep 0.2; done
-grep -q focused "$out/killed.log"
-sleep 1
-stop "$service"
-killed=$SECONDS
-for _ in $(seq 100); do grep -q "lost\|no OpenXR runtime" "$out/killed.log" && break; sleep 0.1; done
-grep -m1 "lost\|no OpenXR runtime" "$out/killed.log"
-echo "told within $((SECONDS - killed + 1)) s"
-if grep -q "panicked" "$out/killed.log"; then cat "$out/killed.log"; exit 1; fi
-start_service remote
-wait "$drawing"; drawing=
-python3 .ci/xr_check.py "$out/killed.json" "$frames" killed
-stop "$motion"; motion=
-stop "$service"
+if wants killed; then
+    say "the runtime is killed in the middle of a session and comes back"
+    start_service remote
+    python3 .ci/xr_motion.py & motion=$!
+    draw killed "$frames" & drawing=$!
+    for _ in $(seq 600); do grep -q focused "$out/killed.log" 2>/dev/null && break; sleep 0.2; done
+    grep -q focused "$out/killed.log"
+    sleep 1
+    stop "$service"
+    killed=$SECONDS
+    for _ in $(seq 100); do grep -q "lost\|no OpenXR runtime" "$out/killed.log" && break; sleep 0.1; done
+    grep -m1 "lost\|no OpenXR runtime" "$out/killed.log"
+    echo "told within $((SECONDS - killed + 1)) s"
+    if grep -q "panicked" "$out/killed.log"; then cat "$out/killed.log"; exit 1; fi
+    start_service remote
+    wait "$drawing"; drawing=
+    python3 .ci/xr_check.py "$out/killed.json" "$frames" killed
+    stop "$motion"; motion=
+    stop "$service"
+fi
 
-say "both eyes see what they saw before"
-start_service remote
-python3 .ci/xr_motion.py still & motion=$!
-draw still 20
-python3 .ci/xr_check.py "$out/still.json" 20 still
-stop "$motion"; motion=
-stop "$service"
+if wants still; then
+    say "both eyes see what they saw before"
+    start_service remote
+    python3 .ci/xr_motion.py still & motion=$!
+    draw still 20
+    python3 .ci/xr_check.py "$out/still.json" 20 still
+    stop "$motion"; motion=
+    stop "$service"
+fi
 
-say "a guided session"
-start_service remote
-python3 .ci/xr_motion.py & motion=$!
-assets=nav_app/assets/lidc-idri-0001-spine
-show navigate guided 30 --case "$assets-labels.nii.gz" --ct "$assets-ct.nii.gz" --tracker sim://
-grep -q "30 frames drawn; started 1 times" "$out/guided.log"
-grep -q "session navigating" "$out/guided.log"
-stop "$motion"; motion=
-stop "$service"
+# kind, command, frames, other options: hands begin when the scene is seen.
+with_hands() {
+    local kind=$1 command=$2 count=$3
+    shift 3
+    start_service remote
+    rm -f "$out/go"
+    python3 .ci/xr_motion.py "${kind%%-*}" "$out/go" & motion=$!
+    show "$command" "$kind" "$count" "$@" & drawing=$!
+    for _ in $(seq 900); do grep -q focused "$out/$kind.log" 2>/dev/null && break; sleep 0.2; done
+    touch "$out/go"
+    wait "$drawing"; drawing=
+    stop "$motion"; motion=
+    stop "$service"
+}
 
-say "simulated driver, the CT itself"
-start_service simulated
-draw simulated 60 --volume bone
-python3 .ci/xr_check.py "$out/simulated.json" 60 simulated
+if wants hands; then
+    say "a hand takes the scene, moves it, lets go and is gone"
+    with_hands grab scene 140
+    python3 .ci/xr_check.py "$out/grab.json" 140 grab "$out/still"
+
+    say "two hands size the scene"
+    with_hands size scene 120
+    python3 .ci/xr_check.py "$out/size.json" 120 size
+fi
+
+if wants guided; then
+    say "a guided session"
+    start_service remote
+    python3 .ci/xr_motion.py & motion=$!
+    assets=nav_app/assets/lidc-idri-0001-spine
+    guided_case=(--case "$assets-labels.nii.gz" --ct "$assets-ct.nii.gz" --tracker sim://)
+    show navigate guided 30 "${guided_case[@]}"
+    grep -q "30 frames drawn; started 1 times" "$out/guided.log"
+    grep -q "session navigating" "$out/guided.log"
+    stop "$motion"; motion=
+    stop "$service"
+
+    say "in guidance a grab moves nothing; screws and residuals are shown"
+    "$program" plan suggest --case "$assets-labels.nii.gz" --out "$out/plan.json" >/dev/null
+    with_hands grab-guided navigate 140 "${guided_case[@]}" --plan "$out/plan.json" --residuals
+    python3 .ci/xr_check.py "$out/grab-guided/headset.json" 140 refused
+
+    say "slices that are pulled away stay within reach"
+    with_hands panel navigate 140 "${guided_case[@]}"
+    python3 .ci/xr_check.py "$out/panel/headset.json" 140 panel
+fi
+
+if wants simulated; then
+    say "simulated driver, the CT itself"
+    start_service simulated
+    draw simulated 60 --volume bone
+    python3 .ci/xr_check.py "$out/simulated.json" 60 simulated
+fi
+
 say "done; pictures in $out"

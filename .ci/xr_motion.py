@@ -1,45 +1,82 @@
-"""A head that sways 0.1 m to either side and turns 20 degrees, once in two seconds, sent to the
-remote driver of Monado 25 (port 4242) until killed; with `still` as its argument one that does not move.
+"""Head and hands for the remote driver of Monado 25 (port 4242), sent until killed.
+
+Without an argument the head sways 0.1 m to either side and turns 20 degrees, once in two seconds.
+`still` keeps everything still. `grab FILE`, `size FILE`, `panel FILE` keep the head still and wait for FILE to
+exist; then the right hand takes the scene, moves it by MOVED and lets go; both hands size it by
+SIZED; the right hand points at the slices, takes them and pulls them far away. Afterwards the left hand is
+seen and the right one is not any more.
 
 The driver takes 376 bytes: 8 of header, 96 of views (zero: it makes them from
-the centre), the head's pose, 4 flags, then two controllers of 120 bytes."""
+the centre), the head's pose, 4 flags, then two controllers of 120 bytes: pose, two velocities, five
+fingers, trigger, squeeze, squeeze force, stick, trackpad force, trackpad, and 16 flags."""
 
 import math
+import os
 import socket
 import struct
 import sys
 import time
 
 HZ = 100
-STILL = sys.argv[1:] == ["still"]
+MOVED = (-0.12, 0.06, 0.0)
+SIZED = 1.5
+KIND = sys.argv[1] if len(sys.argv) > 1 else "sway"
+GO = sys.argv[2] if len(sys.argv) > 2 else None
+HEAD = (0.0, 1.6, 0.0)
+LEFT, RIGHT = (-0.2, 1.3, -0.5), (0.2, 1.3, -0.5)
 
 
 def pose(rotation=(0.0, 0.0, 0.0, 1.0), position=(0.0, 0.0, 0.0)):
     return struct.pack("<7f", *rotation, *position)
 
 
-def controller(position):
-    velocities_and_fingers, buttons = bytes(4 * 11), bytes(4 * 8)
-    return pose(position=position) + velocities_and_fingers + buttons + bytes([0, 1]) + bytes(14)
+def controller(position, squeeze=0.0, active=True, rotation=(0.0, 0.0, 0.0, 1.0)):
+    velocities_and_fingers = bytes(4 * 11)
+    buttons = struct.pack("<8f", 0.0, squeeze, squeeze, 0.0, 0.0, 0.0, 0.0, 0.0)
+    flags = bytes([0, int(active)]) + bytes(14)
+    return pose(rotation, position) + velocities_and_fingers + buttons + flags
 
 
-def packet(seconds):
-    phase = 0.0 if STILL else math.sin(math.pi * seconds)
+def along(start, by, share):
+    return tuple(a + b * share for a, b in zip(start, by))
+
+
+def hands(seconds):
+    """Left and right hand, `seconds` after they may begin."""
+    squeeze = 1.0 if 1.0 <= seconds < 4.0 else 0.0
+    share = min(max((seconds - 1.5) / 2.0, 0.0), 1.0)
+    is_seen = seconds < 5.0
+    if KIND == "grab":
+        return controller(LEFT), controller(along(RIGHT, MOVED, share), squeeze, is_seen)
+    if KIND == "size":
+        half = 0.1 * (1.0 + (SIZED - 1.0) * share)
+        return controller((-0.1 - half, 1.3, -0.5), squeeze), controller((-0.1 + half, 1.3, -0.5), squeeze)
+    if KIND == "panel":
+        # At the middle of the slices, then five metres aside and back.
+        return controller(LEFT), controller(along((0.135, 1.55, -0.47), (5.0, -3.0, 4.0), share), squeeze, is_seen)
+    return controller(LEFT), controller(RIGHT)
+
+
+def packet(seconds, since_go):
+    phase = math.sin(math.pi * seconds) if KIND == "sway" else 0.0
     half = 0.5 * math.radians(20.0) * phase
-    head = pose((0.0, math.sin(half), 0.0, math.cos(half)), (0.1 * phase, 1.6, 0.0))
-    hands = controller((-0.2, 1.3, -0.5)) + controller((0.2, 1.3, -0.5))
-    return b"mndrmt2\0" + bytes(96) + head + bytes(4) + hands
+    head = pose((0.0, math.sin(half), 0.0, math.cos(half)), (0.1 * phase, HEAD[1], 0.0))
+    return b"mndrmt2\0" + bytes(96) + head + bytes(4) + b"".join(hands(since_go))
 
 
 def main():
-    assert len(packet(0.0)) == 376
+    assert len(packet(0.0, 0.0)) == 376
+    gone = None
     while True:
         try:
             with socket.create_connection(("127.0.0.1", 4242), 5) as driver:
                 driver.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 started = time.monotonic()
                 while True:
-                    driver.sendall(packet(time.monotonic() - started))
+                    now = time.monotonic()
+                    if gone is None and GO and os.path.exists(GO):
+                        gone = now
+                    driver.sendall(packet(now - started, now - gone if gone is not None else 0.0))
                     time.sleep(1.0 / HZ)
         except OSError:
             # The runtime is not there yet, or not any more.

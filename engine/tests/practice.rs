@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use engine::plan::BoneDistance;
-use engine::rehearsal::{PracticeScript, Stroke, practise};
+use engine::rehearsal::{HandPractice, PracticeScript, Stroke, TouchRefusal, practise};
 use engine::surface::phantom;
 use engine::volume::{Grid, LabelMap};
 use geom::Point;
@@ -49,4 +49,59 @@ fn strokes_where_the_hints_point_lower_the_error_that_is_predicted() {
     let refused = practise(&labels, &script).unwrap_err().to_string();
     assert!(refused.contains("stroke 4") && refused.contains("L3 left lamina"), "{refused}");
     assert!(PracticeScript::from_json(r#"{ "strokes": [{ "level": "L3", "part": "x", "points": 0 }] }"#).is_err());
+}
+
+/// Vertices of the bone of `labels` with the posterior part of their normals.
+fn bone(labels: &LabelMap) -> Vec<(Point<geom::Ct>, f32)> {
+    let meshes = engine::surface::from_masks(labels, &[22, 21], &engine::surface::MeshSettings::default());
+    let pairs = meshes.iter().flat_map(|mesh| mesh.vertices.iter().zip(&mesh.normals));
+    pairs.map(|(p, n)| (Point::from(*p), n[1])).collect()
+}
+
+#[test]
+fn places_touched_by_hand_are_measured_by_the_tracker_and_scored_against_the_truth() {
+    let labels = labels();
+    let script = PracticeScript { levels: vec!["L2".into(), "L3".into()], ..PracticeScript::default() };
+    let mut practice = HandPractice::new(&labels, &script).unwrap();
+    let posterior: Vec<_> = bone(&labels).into_iter().filter(|(_, normal)| *normal > 0.5).collect();
+    let touched: Vec<_> = posterior.iter().step_by(posterior.len().div_ceil(300)).collect();
+    for (place, _) in &touched {
+        practice.touch(*place).unwrap();
+    }
+    assert_eq!((practice.points(), practice.strokes()), (touched.len(), 1));
+    let practised = practice.finish();
+    assert_eq!(practised.points.len(), practice.points());
+    let rms = practised.registration().unwrap().rms_mm();
+    // Two arrays of 0.1 mm and 0.05 degrees, a pointer of 180 mm; along the normal it is less.
+    assert!((0.1..0.6).contains(&rms), "the tracker's noise is not in the points: {rms}");
+    assert!(practised.is_good() && practised.true_tre_mm.unwrap() < 1.0, "{:?}", practised.true_tre_mm);
+    assert_eq!(practised.standings.len(), 1);
+}
+
+#[test]
+fn what_is_covered_or_faces_away_is_not_touched_and_a_stroke_can_be_taken_back() {
+    let labels = labels();
+    let script = PracticeScript { levels: vec!["L3".into()], ..PracticeScript::default() };
+    let mut practice = HandPractice::new(&labels, &script).unwrap();
+    let bone = bone(&labels);
+    let near = |z: f64, posterior: bool| {
+        let is_it = |(p, n): &&(Point<geom::Ct>, f32)| {
+            (p.to_array()[2] - z).abs() < 8.0 && if posterior { *n > 0.9 } else { *n < -0.9 }
+        };
+        bone.iter().find(is_it).unwrap().0
+    };
+    // L2 lies 32 mm off and is still covered.
+    let (open, covered) = if practice.touch(near(0.0, true)).is_ok() { (0.0, 32.0) } else { (32.0, 0.0) };
+    practice.undo();
+    let refused = practice.touch(near(covered, true)).unwrap_err();
+    assert!(matches!(&refused, TouchRefusal::Covered(levels) if levels == "L3"), "{refused}");
+    assert_eq!(practice.touch(near(open, false)), Err(TouchRefusal::FacesAway));
+    assert_eq!((practice.points(), practice.strokes()), (0, 0), "a refused touch begins no stroke");
+    assert!(practice.stand().registration.is_err(), "nothing touched, nothing registered");
+    practice.touch(near(open, true)).unwrap();
+    practice.touch(near(open, true)).unwrap();
+    practice.lift();
+    practice.touch(near(open, true)).unwrap();
+    assert_eq!((practice.points(), practice.strokes()), (3, 2));
+    assert_eq!((practice.undo(), practice.undo(), practice.undo()), (2, 0, 0));
 }

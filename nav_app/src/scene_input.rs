@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use engine::case::Case;
 use engine::io::{self, Limits};
+use engine::level::Level;
 use engine::plan::{Assessment, Screw};
-use engine::register::{Registration, Verdict};
+use engine::register::{Registration, Verdict, touched_places};
 use engine::surface::Mesh;
 use geom::{Ct, Patient, Point, Tip};
 
@@ -94,11 +95,37 @@ pub struct PlannedScrew {
     pub found: Assessment,
 }
 
-/// A registration and the points it was made from.
-#[derive(Debug)]
+/// Touched points and how they fit.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Touched {
-    /// The fit.
-    pub registration: Registration,
-    /// As they were registered, in the same order.
-    pub points: Vec<Point<Patient>>,
+    /// Where they lie in the CT, mm.
+    pub places: Vec<[f32; 3]>,
+    /// How far above the bone, mm; as many.
+    pub heights_mm: Vec<f64>,
+}
+
+impl Touched {
+    /// Of a registration and the points it was made from, in the same order.
+    pub fn new(registration: &Registration, points: &[Point<Patient>]) -> Self {
+        let (places, heights_mm) = touched_places(registration, points);
+        Self { places, heights_mm }
+    }
+}
+
+/// A person's practice on a virtual patient, behind the window.
+pub trait Practising: Send {
+    /// Levels that can be touched.
+    fn levels(&self) -> Vec<Level>;
+
+    /// Touches a place of the bone; the reason when it could not be.
+    fn touch(&mut self, place: Point<Ct>) -> Result<(), String>;
+
+    /// Ends a stroke; where to go on, which takes a registration's time.
+    fn lift(&mut self) -> Option<Hint>;
+
+    /// Takes the last stroke back; returns how many points are left.
+    fn undo(&mut self) -> usize;
+
+    /// Registers for good: the verdict and the score in words, and whether it was good.
+    fn register(&mut self) -> (String, bool);
 }

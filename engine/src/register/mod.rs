@@ -59,7 +59,7 @@ pub use error::RegisterError;
 pub use landmarks::{LandmarkSettings, landmarks, robust_landmarks, unordered_landmarks, weighted_landmarks};
 pub use prediction::Observability;
 pub use registration::{Figures, Method, Registration};
-pub use residual_map::{VertexResidual, residual_colour, residual_map};
+pub use residual_map::{VertexResidual, residual_colour, residual_map, residual_map_at, touched_places};
 pub use settings::{Checks, MultiStart, Settings, SurfaceError};
 pub use surface::surface;
 pub use target::{Target, TargetSettings};

@@ -20,6 +20,21 @@ pub struct VertexResidual {
     pub colour: [u8; 3],
 }
 
+/// Touched points that say something about the bone: their places in the CT,
+/// mm, and their signed heights above the bone, mm.
+///
+/// * `points` - as they were registered, in the same order.
+#[must_use]
+pub fn touched_places(registration: &Registration, points: &[Point<Patient>]) -> (Vec<[f32; 3]>, Vec<f64>) {
+    let ct_from_patient = registration.patient_from_ct().inverse();
+    points
+        .iter()
+        .zip(registration.residuals_mm())
+        .filter(|(point, height)| point.is_finite() && height.is_finite() && height.abs() < REACH_MM)
+        .map(|(point, height)| ((ct_from_patient * *point).to_array().map(|c| c as f32), *height))
+        .unzip()
+}
+
 /// The residuals of `registration` from `points` (as they were registered, in
 /// the same order) on the vertices of `bone`. Colours are full at `full_mm`.
 ///
@@ -31,15 +46,20 @@ pub fn residual_map(
     bone: &PointCloud,
     full_mm: f64,
 ) -> Vec<VertexResidual> {
-    let ct_from_patient = registration.patient_from_ct().inverse();
-    let (places, heights): (Vec<[f32; 3]>, Vec<f64>) = points
-        .iter()
-        .zip(registration.residuals_mm())
-        .filter(|(point, height)| point.is_finite() && height.is_finite() && height.abs() < REACH_MM)
-        .map(|(point, height)| ((ct_from_patient * *point).to_array().map(|c| c as f32), *height))
-        .unzip();
+    let (places, heights_mm) = touched_places(registration, points);
+    residual_map_at(&places, &heights_mm, bone, full_mm)
+}
+
+/// As [`residual_map`], of [`touched_places`].
+#[must_use]
+pub fn residual_map_at(
+    places: &[[f32; 3]],
+    heights_mm: &[f64],
+    bone: &PointCloud,
+    full_mm: f64,
+) -> Vec<VertexResidual> {
     let untouched = VertexResidual { height_mm: None, colour: [150; 3] };
-    let Ok(touched) = NearestIndex::new(&places) else { return vec![untouched; bone.len()] };
+    let Ok(touched) = NearestIndex::new(places) else { return vec![untouched; bone.len()] };
     // Every point spreads over the vertices near it, nearer ones more.
     let mut sums = vec![(0.0, 0.0); bone.len()];
     for (sum, vertex) in sums.iter_mut().zip(&bone.points) {
@@ -48,7 +68,7 @@ pub fn residual_map(
         }
         for (index, distance_mm) in touched.within(*vertex, REACH_MM as f32) {
             let weight = (1.0 - (f64::from(distance_mm) / REACH_MM).powi(2)).powi(2).max(1e-6);
-            sum.0 += weight * heights.get(index).copied().unwrap_or(0.0);
+            sum.0 += weight * heights_mm.get(index).copied().unwrap_or(0.0);
             sum.1 += weight;
         }
     }

@@ -7,6 +7,7 @@
 //! | `script` | what a rehearsal varies, as a file |
 //! | `trials` | many registrations of simulated patients |
 //! | `practice` | a trainee's strokes, hints after each, the score |
+//! | `by_hand` | the same, place by place as a hand touches them |
 //! | `advice` | where more points would help most |
 //! | `faults` | scripted faults of image, tracker, reference and host |
 //!
@@ -15,6 +16,7 @@
 //! segmentation never saw its error is part of the result.
 
 mod advice;
+mod by_hand;
 mod faults;
 mod patient;
 mod practice;
@@ -22,6 +24,7 @@ mod script;
 mod trials;
 
 pub use advice::Advice;
+pub use by_hand::{HandPractice, TouchRefusal};
 pub use faults::{FaultTrial, rehearse_faults};
 pub use patient::Scenario;
 pub use practice::{GOOD_MM, PracticeScript, Practised, Standing, Stroke, practise};

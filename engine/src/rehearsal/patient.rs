@@ -78,18 +78,27 @@ impl Scenario {
             exposed: whole.into_iter().skip(first).collect(),
             points,
             targets,
-            tracker_from_patient: Transform::exp(&Twist {
-                rotation_rad: Vector3::new(2.6, 0.3, -0.2),
-                translation_mm: Vector3::new(-150.0, 80.0, 1400.0),
-            }),
-            // A pointer 180 mm long with its array behind the handle.
-            tool_from_tip: Transform::exp(&Twist {
-                rotation_rad: Vector3::new(0.0, 0.35, 0.0),
-                translation_mm: Vector3::new(18.0, -4.0, -178.0),
-            }),
+            tracker_from_patient: tracker_from_patient(),
+            tool_from_tip: tool_from_tip(),
             path,
         })
     }
+}
+
+/// Where the reference array of every simulated patient stands before the camera.
+pub(super) fn tracker_from_patient() -> Transform<Tracker, Patient> {
+    Transform::exp(&Twist {
+        rotation_rad: Vector3::new(2.6, 0.3, -0.2),
+        translation_mm: Vector3::new(-150.0, 80.0, 1400.0),
+    })
+}
+
+/// A pointer 180 mm long with its array behind the handle.
+pub(super) fn tool_from_tip() -> Transform<Tool, Tip> {
+    Transform::exp(&Twist {
+        rotation_rad: Vector3::new(0.0, 0.35, 0.0),
+        translation_mm: Vector3::new(18.0, -4.0, -178.0),
+    })
 }
 
 /// Levels that do not touch the first or last slices, from the head down.

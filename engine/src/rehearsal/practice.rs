@@ -74,7 +74,7 @@ impl PracticeScript {
     }
 
     /// The settings that it shares with a rehearsal of many trials.
-    fn shared(&self) -> Script {
+    pub(super) fn shared(&self) -> Script {
         Script {
             seed: self.seed,
             levels: self.levels.clone(),
@@ -129,12 +129,12 @@ impl Practised {
 }
 
 /// A virtual patient under a trainee's pointer.
-struct Table {
-    bone: Bone,
+pub(super) struct Table {
+    pub bone: Bone,
     patches: Vec<Patch>,
-    truth: Transform<Patient, Ct>,
+    pub truth: Transform<Patient, Ct>,
     guess: Transform<Patient, Ct>,
-    points: Vec<Point<Patient>>,
+    pub points: Vec<Point<Patient>>,
 }
 
 /// Plays a trainee's strokes on a virtual patient whose bone is `labels`. The
@@ -154,24 +154,11 @@ pub fn practise(labels: &LabelMap, script: &PracticeScript) -> Result<Practised,
         table.touch(number, stroke, script, &mut random)?;
         standings.push(table.standing(stroke));
     }
-    let last = standings.last().and_then(|s| s.registration.as_ref().ok());
-    let found = last.map(Registration::patient_from_ct);
-    let targets = &table.bone.targets;
-    let predicted = |r: &Registration| {
-        let sum: f64 = targets.iter().map(|t| r.predicted_tre_mm(r.patient_from_ct() * *t)).sum();
-        sum / targets.len().max(1) as f64
-    };
-    Ok(Practised {
-        true_tre_mm: found.map(|found| true_tre_mm(&found, &table.truth, targets)),
-        predicted_tre_mm: last.map(predicted),
-        levels: table.bone.levels,
-        standings,
-        points: table.points,
-    })
+    Ok(table.practised(standings))
 }
 
 impl Table {
-    fn new(bone: Bone, script: &Script, random: &mut Random) -> Self {
+    pub fn new(bone: Bone, script: &Script, random: &mut Random) -> Self {
         let truth = reference_pose(bone.centre, random);
         let (deg, mm) = (script.start_deg * random.uniform(), script.start_mm * random.uniform());
         let guess = truth * displaced(bone.centre, deg, mm, random);
@@ -205,7 +192,26 @@ impl Table {
         Ok(())
     }
 
-    fn standing(&self, stroke: &Stroke) -> Standing {
+    /// The practice beside the truth.
+    pub fn practised(&self, standings: Vec<Standing>) -> Practised {
+        let last = standings.last().and_then(|s| s.registration.as_ref().ok());
+        let found = last.map(Registration::patient_from_ct);
+        let targets = &self.bone.targets;
+        let predicted = |r: &Registration| {
+            let sum: f64 = targets.iter().map(|t| r.predicted_tre_mm(r.patient_from_ct() * *t)).sum();
+            sum / targets.len().max(1) as f64
+        };
+        Practised {
+            true_tre_mm: found.map(|found| true_tre_mm(&found, &self.truth, targets)),
+            predicted_tre_mm: last.map(predicted),
+            levels: self.bone.levels.clone(),
+            standings,
+            points: self.points.clone(),
+        }
+    }
+
+    /// Where the trainee stands after `stroke`.
+    pub fn standing(&self, stroke: &Stroke) -> Standing {
         let settings = Settings { surface: SurfaceError::NONE, ..Settings::default() };
         let registration = register::surface(&self.bone.target, &self.points, &self.guess, &settings);
         let registration = registration.map_err(|e| e.to_string());

@@ -15,16 +15,21 @@
 //! | [`graphics`] | a wgpu device that the runtime agrees with |
 //! | [`session`] | states, frames, eyes |
 //! | [`eye_buffers`] | images that go to the display |
-//! | `runtime` | which runtime, which headset, which buttons |
+//! | [`hands`] | controllers and bare hands |
+//! | `bindings` | which button does what |
+//! | `runtime` | which runtime, which headset |
 
 #![allow(unsafe_code, reason = "handles of Vulkan are passed between OpenXR and wgpu")]
 
+mod bindings;
 pub mod eye_buffers;
 pub mod graphics;
+pub mod hands;
 mod runtime;
 pub mod session;
 
 pub use graphics::Graphics;
+pub use hands::{HandPose, HandState, Hands};
 pub use runtime::probe;
 pub use session::{EyeView, Frame, Headset, HeadsetSettings, HeadsetState, Views};
 

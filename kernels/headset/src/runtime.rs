@@ -1,4 +1,4 @@
-//! The runtime of this machine, its headset and its controllers' buttons.
+//! The runtime of this machine and its headset.
 
 use crate::HeadsetError;
 
@@ -8,6 +8,10 @@ pub(crate) struct Found {
     pub system: openxr::SystemId,
     pub runtime: String,
     pub headset: String,
+    /// True when bare hands come as a controller that pinches.
+    pub has_hand_interaction: bool,
+    /// True when bare hands come as joints.
+    pub has_hand_tracking: bool,
 }
 
 /// Looks for a headset without opening anything on it; returns its name and
@@ -26,6 +30,8 @@ pub(crate) fn find() -> Result<Found, HeadsetError> {
     let offered = entry.enumerate_extensions().map_err(HeadsetError::NoRuntime)?;
     let mut wanted = openxr::ExtensionSet::default();
     wanted.khr_vulkan_enable2 = offered.khr_vulkan_enable2;
+    wanted.ext_hand_interaction = offered.ext_hand_interaction;
+    wanted.ext_hand_tracking = offered.ext_hand_tracking;
     let about = openxr::ApplicationInfo {
         application_name: "SpineNav",
         application_version: 1,
@@ -42,27 +48,6 @@ pub(crate) fn find() -> Result<Found, HeadsetError> {
         .system(openxr::FormFactor::HEAD_MOUNTED_DISPLAY)
         .map_err(|source| HeadsetError::NoHeadset { runtime: runtime.clone(), source })?;
     let headset = instance.system_properties(system).map(|p| p.system_name).unwrap_or_default();
-    Ok(Found { instance, system, runtime, headset })
-}
-
-/// The button that brings the scene before the wearer: select of whatever
-/// controller there is.
-pub(crate) fn centre_action(
-    instance: &openxr::Instance,
-    session: &openxr::Session<openxr::Vulkan>,
-) -> openxr::Result<(openxr::ActionSet, openxr::Action<bool>)> {
-    let set = instance.create_action_set("scene", "Scene", 0)?;
-    let action = set.create_action::<bool>("centre", "Bring the spine before me", &[])?;
-    for (profile, button) in [
-        ("/interaction_profiles/khr/simple_controller", "select/click"),
-        ("/interaction_profiles/valve/index_controller", "a/click"),
-        ("/interaction_profiles/oculus/touch_controller", "thumbstick/click"),
-    ] {
-        let path = |hand: &str| instance.string_to_path(&format!("/user/hand/{hand}/input/{button}"));
-        let bindings = [openxr::Binding::new(&action, path("left")?), openxr::Binding::new(&action, path("right")?)];
-        // A runtime that does not know a profile may refuse it.
-        let _ = instance.suggest_interaction_profile_bindings(instance.string_to_path(profile)?, &bindings);
-    }
-    session.attach_action_sets(&[&set])?;
-    Ok((set, action))
+    let (has_hand_interaction, has_hand_tracking) = (offered.ext_hand_interaction, offered.ext_hand_tracking);
+    Ok(Found { instance, system, runtime, headset, has_hand_interaction, has_hand_tracking })
 }

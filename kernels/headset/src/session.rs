@@ -1,9 +1,10 @@
-//! The session: its states, its frames, what the eyes look at.
+//! The session: its states, its frames, what the eyes look at, where the hands are.
 
 use openxr::{Event, ReferenceSpaceType, SessionState, ViewConfigurationType, ViewStateFlags};
 
 use crate::eye_buffers::EyeBuffer;
-use crate::runtime::{Found, centre_action, find};
+use crate::hands::{Actions, Hands};
+use crate::runtime::{Found, find};
 use crate::{Doing, Graphics, HeadsetError};
 
 const STEREO: ViewConfigurationType = ViewConfigurationType::PRIMARY_STEREO;
@@ -98,7 +99,7 @@ pub struct Headset {
     stream: openxr::FrameStream<openxr::Vulkan>,
     waiter: openxr::FrameWaiter,
     space: openxr::Space,
-    centre: Option<(openxr::ActionSet, openxr::Action<bool>)>,
+    actions: Option<Actions>,
     session: openxr::Session<openxr::Vulkan>,
     graphics: Graphics,
     instance: openxr::Instance,
@@ -116,24 +117,26 @@ impl Headset {
     /// # Errors
     /// No loader, runtime, headset or device; the message says what to do.
     pub fn open(settings: &HeadsetSettings) -> Result<Self, HeadsetError> {
-        let Found { instance, system, runtime, headset } = find()?;
+        let found = find()?;
+        let Found { instance, system, runtime, headset, .. } = &found;
+        let system = *system;
         let blends = instance.enumerate_environment_blend_modes(system, STEREO).doing("name its blend modes")?;
         let through = openxr::EnvironmentBlendMode::ALPHA_BLEND;
         let wants_through = settings.see_through && blends.contains(&through);
         let opaque = blends.first().copied().unwrap_or(openxr::EnvironmentBlendMode::OPAQUE);
-        let graphics = Graphics::open(&instance, system)?;
+        let graphics = Graphics::open(instance, system)?;
         let name = format!("{headset} ({runtime})");
-        Self::start(instance, system, graphics, if wants_through { through } else { opaque }, name, settings)
+        Self::start(&found, graphics, if wants_through { through } else { opaque }, name, settings)
     }
 
     fn start(
-        instance: openxr::Instance,
-        system: openxr::SystemId,
+        found: &Found,
         graphics: Graphics,
         blend: openxr::EnvironmentBlendMode,
         name: String,
         settings: &HeadsetSettings,
     ) -> Result<Self, HeadsetError> {
+        let (instance, system) = (found.instance.clone(), found.system);
         let views = instance.enumerate_view_configuration_views(system, STEREO).doing("name its views")?;
         let size = |view: &openxr::ViewConfigurationView| {
             let scaled = |n: u32, most: u32| ((n as f32 * settings.resolution) as u32).clamp(16, most.max(16));
@@ -161,8 +164,8 @@ impl Headset {
             .doing("name a place to measure from")?;
         let eyes =
             [EyeBuffer::new(&session, &graphics, size(&left))?, EyeBuffer::new(&session, &graphics, size(&right))?];
-        // Without controllers everything but centring by a button works.
-        let centre = centre_action(&instance, &session).ok();
+        // Without hands the scene is still seen, and the runtime can centre it.
+        let actions = Actions::new(found, &session).ok();
         let state = HeadsetState::Asleep;
         let (is_running, is_frame_open) = (false, false);
         Ok(Self {
@@ -170,7 +173,7 @@ impl Headset {
             stream,
             waiter,
             space,
-            centre,
+            actions,
             session,
             graphics,
             instance,
@@ -333,16 +336,12 @@ impl Headset {
         self.stream.end(frame.time, self.blend, &[&layer]).doing("end a frame")
     }
 
-    /// True when the button that centres was pressed since the last call.
-    /// Nothing answers while the headset is not focused.
-    pub fn wants_centre(&mut self) -> bool {
-        let Some((set, action)) = self.centre.as_ref().filter(|_| self.state == HeadsetState::Focused) else {
-            return false;
-        };
-        self.session.sync_actions(&[openxr::ActiveActionSet::new(set)]).is_ok()
-            && action
-                .state(&self.session, openxr::Path::NULL)
-                .is_ok_and(|s| s.is_active && s.current_state && s.changed_since_last_sync)
+    /// Both hands when `frame` is seen, and what was pressed since the last call.
+    /// There are none while the headset is not focused.
+    #[must_use]
+    pub fn hands(&self, frame: &Frame) -> Hands {
+        let actions = self.actions.as_ref().filter(|_| self.state == HeadsetState::Focused);
+        actions.map_or_else(Hands::default, |actions| actions.read(&self.session, &self.space, frame.time))
     }
 }
 

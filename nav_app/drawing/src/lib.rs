@@ -12,8 +12,10 @@
 //! | [`contours`] | where bone surfaces cross a slice |
 //! | [`coarse`] | surfaces of fewer triangles |
 //! | [`occlusion`] | how much sky each vertex sees |
+//! | [`pick`] | what lies under a pixel |
 
 pub mod canvas;
 pub mod coarse;
 pub mod contours;
 pub mod occlusion;
+pub mod pick;

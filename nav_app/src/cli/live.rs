@@ -83,13 +83,13 @@ pub struct NavigateArguments {
     #[arg(long, default_value = "spinenav-headset")]
     pub out: PathBuf,
     /// Planned screws to guide to; a plan of other labels is refused.
-    #[arg(long, value_name = "FILE.json", conflicts_with = "xr")]
+    #[arg(long, value_name = "FILE.json")]
     pub plan: Option<PathBuf>,
     /// Draw the instrument as this shape: STL, mm, tip at the origin, handle along +z.
     #[arg(long, value_name = "FILE.stl")]
     pub tool_shape: Option<PathBuf>,
     /// Colour the bone by how far the touched points lie from it.
-    #[arg(long, conflicts_with = "xr")]
+    #[arg(long)]
     pub residuals: bool,
     /// Length of a session without a window, s; 0 goes on until it is ended.
     #[arg(long, default_value_t = 10.0, value_parser = parse_seconds)]

@@ -97,7 +97,7 @@ pub enum Command {
     /// Register simulated patients many times before the operation: how wrong
     /// it gets, what the verdicts are worth, where to touch more bone.
     #[command(
-        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse script.json --case case --report rehearsal.html\n  spinenav rehearse --practice strokes.json --trainee trainee-1 --results trainees --out pictures\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15,\n    \"faults\": [\"at 4 s for 1 s tracker freeze\", \"at 5 s reference bump 8 mm\"] }\nWithout levels, the lowest three that lie whole in the scan are laid open. Strokes, for --practice:\n  { \"seed\": 1, \"levels\": [\"L2\"], \"strokes\": [{ \"level\": \"L2\", \"part\": \"left lamina\", \"points\": 40 }] }\n Faults are listed in docs/faults.md; each\nis run in a simulated session of its own, and all together once."
+        after_help = "Examples:\n  spinenav rehearse\n  spinenav rehearse script.json --case case --report rehearsal.html\n  spinenav rehearse --practice strokes.json --trainee trainee-1 --results trainees --out pictures\n  spinenav rehearse --by-mouse --trainee trainee-1\n\nA script, with the defaults; every entry may be left out:\n  { \"trials\": 100, \"seed\": 1, \"levels\": [\"L2\", \"L3\"], \"points\": 200, \"noise_mm\": 0.3,\n    \"outlier_share\": 0.1, \"missed_share\": [0.15, 0.35], \"half_width_mm\": 30,\n    \"start_deg\": 15, \"start_mm\": 15,\n    \"faults\": [\"at 4 s for 1 s tracker freeze\", \"at 5 s reference bump 8 mm\"] }\nWithout levels, the lowest three that lie whole in the scan are laid open. Strokes, for --practice:\n  { \"seed\": 1, \"levels\": [\"L2\"], \"strokes\": [{ \"level\": \"L2\", \"part\": \"left lamina\", \"points\": 40 }] }\n Faults are listed in docs/faults.md; each\nis run in a simulated session of its own, and all together once."
     )]
     Rehearse(RehearseArguments),
     /// Guide an instrument on a segmented case: register, follow the tracker,
@@ -309,21 +309,26 @@ pub struct RegisterArguments {
 
 /// Options of `rehearse`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("practising").multiple(true)))]
 pub struct RehearseArguments {
     /// JSON file that says what is rehearsed; without it everything is as below.
     #[arg(conflicts_with = "practice")]
     pub script: Option<PathBuf>,
     /// Play one person's strokes on a virtual patient instead, and score them.
-    #[arg(long, value_name = "STROKES.json")]
+    #[arg(long, value_name = "STROKES.json", group = "practising")]
     pub practice: Option<PathBuf>,
+    /// Practise in a window: touch the bone with the mouse, register with Enter. Patient and
+    /// levels are those of --practice, which has no strokes then.
+    #[arg(long, group = "practising", conflicts_with_all = ["script", "report"])]
+    pub by_mouse: bool,
     /// Keep the practice under this pseudonym.
-    #[arg(long, requires = "practice")]
+    #[arg(long, requires = "practising")]
     pub trainee: Option<String>,
     /// Folder with a file of JSON lines and a chart a trainee.
-    #[arg(long, default_value = "spinenav-trainees", requires = "practice")]
+    #[arg(long, default_value = "spinenav-trainees", requires = "practising")]
     pub results: PathBuf,
     /// Folder for pictures: what was touched, where to go on.
-    #[arg(long, requires = "practice")]
+    #[arg(long, requires = "practising")]
     pub out: Option<PathBuf>,
     /// A folder written by `segment`, or a label map; without it the CT that ships.
     #[arg(long)]

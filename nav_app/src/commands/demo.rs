@@ -61,9 +61,7 @@ pub fn run(options: &DemoArguments, quiet: bool) -> Result<Output, Failure> {
         centre_tre_mm: Some(predicted_tre_mm(&registration, &scenario.targets)),
         ct_name: "LIDC-IDRI-0001".into(),
         device: format!("simulated tracker, {}", device.description()),
-        touched: options
-            .residuals
-            .then(|| Arc::new(Touched { registration: registration.clone(), points: scenario.points.clone() })),
+        touched: options.residuals.then(|| Arc::new(Touched::new(&registration, &scenario.points))),
         ..SceneHeader::default()
     };
     let shown = show(options, &case, header, live, &mut stages)?;

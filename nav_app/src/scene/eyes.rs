@@ -51,6 +51,27 @@ const SIGN_CLEARANCE_M: f32 = 0.022;
 /// Bones at most this far above or below must not cover a sign, m.
 const NEIGHBOURHOOD_M: f32 = 0.03;
 
+/// Width and height of the panel, m.
+pub const PANEL_SIZE: Vec2 = Vec2::new(PANEL_HEIGHT_M * layout::COLUMN / layout::HEIGHT, PANEL_HEIGHT_M);
+/// Width of the notes' texture above the panel, pixels.
+const NOTES_WIDTH: f32 = 1010.0;
+/// Between the panel and what hangs above or below it, m.
+pub const BOARD_GAP_M: f32 = 0.006;
+
+/// Marks the panel with the slices.
+#[derive(Component)]
+pub struct SlicePanel;
+
+/// Where the panel hangs beside the spine, turned to the head.
+#[must_use]
+pub fn panel_place() -> Transform {
+    Transform::from_translation(PANEL_AT).with_rotation(head().rotation)
+}
+
+fn head() -> Transform {
+    Transform::from_translation(HEAD).looking_at(GAZE, Vec3::Y)
+}
+
 /// Marks the cameras of the eyes: 0 left, 1 right.
 #[derive(Component)]
 #[cfg_attr(not(feature = "xr"), expect(dead_code, reason = "only a headset tells its eyes apart"))]
@@ -70,7 +91,7 @@ pub fn spawn(
     mut meshes: ResMut<'_, Assets<Mesh>>,
     mut materials: ResMut<'_, Assets<Paint>>,
 ) {
-    let head = Transform::from_translation(HEAD).looking_at(GAZE, Vec3::Y);
+    let head = head();
     let eyes = [(0, -0.5), (1, 0.5)].map(|(number, side)| {
         let image = images.add(Image::new_target_texture(SIZE, SIZE, TextureFormat::Rgba8UnormSrgb, None));
         let place = head.with_translation(HEAD + head.right() * (side * PUPIL_DISTANCE_M));
@@ -94,15 +115,15 @@ pub fn spawn(
     });
     commands.insert_resource(EyeImages(eyes));
     let panel = panel_image(&mut commands, &mut images, &content, &screens, &slices.0);
-    let width = PANEL_HEIGHT_M * layout::COLUMN / layout::HEIGHT;
     let material = materials.add(Paint::board(panel));
-    let facing = Transform::from_translation(PANEL_AT).with_rotation(head.rotation);
-    commands.spawn((
-        Mesh3d(meshes.add(Rectangle::new(width, PANEL_HEIGHT_M))),
-        MeshMaterial3d(material),
-        facing,
-        EYES_ONLY,
-    ));
+    let rectangle = Mesh3d(meshes.add(Rectangle::from_size(PANEL_SIZE)));
+    let panel = commands.spawn((SlicePanel, rectangle, MeshMaterial3d(material), panel_place(), EYES_ONLY)).id();
+    if let Some((image, height)) = notes_image(&mut commands, &mut images, &content) {
+        let size = Vec2::new(PANEL_SIZE.x, PANEL_SIZE.x * height / NOTES_WIDTH);
+        let above = 0.5 * (PANEL_SIZE.y + size.y) + BOARD_GAP_M;
+        let board = board(&mut meshes, &mut materials, image, size, above);
+        commands.spawn((board, ChildOf(panel)));
+    }
     spawn_names(&mut commands, &content, head.rotation, &mut images, &mut meshes, &mut materials);
 }
 
@@ -133,6 +154,34 @@ fn panel_image(
         .spawn((whole, UiTargetCamera(camera)))
         .with_children(|root| layout::spawn_column(root, content, screens, slices, PANEL_SCALE));
     image
+}
+
+/// A picture in front of all else, `above` the middle of the panel that it belongs to, m.
+pub fn board(
+    meshes: &mut Assets<Mesh>,
+    materials: &mut Assets<Paint>,
+    image: Handle<Image>,
+    size: Vec2,
+    above: f32,
+) -> impl Bundle + use<> {
+    let rectangle = Mesh3d(meshes.add(Rectangle::from_size(size)));
+    let place = Transform::from_xyz(0.0, above, 0.0);
+    (rectangle, MeshMaterial3d(materials.add(Paint::board(image))), place, EYES_ONLY)
+}
+
+/// What the desktop notes above the spine, and its height in pixels; `None`
+/// where there is nothing to note.
+fn notes_image(
+    commands: &mut Commands<'_, '_>,
+    images: &mut Assets<Image>,
+    content: &Content,
+) -> Option<(Handle<Image>, f32)> {
+    let height = layout::notes_height(content)?;
+    let size = UVec2::new(NOTES_WIDTH as u32, height as u32);
+    let (camera, image) = interface_camera(commands, images, size, palette::PANEL);
+    let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
+    commands.spawn((whole, UiTargetCamera(camera), layout::NotePlace));
+    Some((image, height))
 }
 
 /// Level names as small signs beside the bones, turned to the head.

@@ -25,7 +25,7 @@ pub const STEPS: [&str; 5] = ["IMAGE", "SEGMENTATION", "REGISTRATION", "CHECK", 
 pub fn progress(session: Option<SessionState>, has_bone: bool, is_demonstration: bool) -> [Progress; 5] {
     use Progress::{Done, Later, Missing};
     if is_demonstration && has_bone {
-        return [Done, Done, Missing("demonstration: no patient is registered"), Later, Later];
+        return [Done, Done, Missing("demonstration, no patient"), Later, Later];
     }
     let Some(session) = session else {
         return [Missing("no word from the engine"), Later, Later, Later, Later];
@@ -41,7 +41,7 @@ pub fn progress(session: Option<SessionState>, has_bone: bool, is_demonstration:
             [Done, bone, Done, Missing("touch a landmark to check"), Later]
         }
         SessionState::Degraded(reason) => [Done, bone, Done, Done, Missing(reason.words())],
-        SessionState::Stopped => [Done, bone, Later, Later, Missing("the session has ended: start a new one")],
+        SessionState::Stopped => [Done, bone, Later, Later, Missing("session over: start a new one")],
     }
 }
 

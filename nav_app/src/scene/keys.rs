@@ -94,15 +94,7 @@ pub fn apply(action: Action, settings: Chosen<'_>, own: Option<&Preset>) {
     match action {
         Action::Volume => volume.is_shown = !volume.is_shown,
         Action::Surfaces => volume.has_surfaces = !volume.has_surfaces,
-        Action::Preset => {
-            volume.preset = match (&volume.preset, own) {
-                (Preset::Bone, _) => Preset::BoneAndSkin,
-                (Preset::BoneAndSkin, _) => Preset::Angiography,
-                (Preset::Angiography, Some(own)) => own.clone(),
-                _ => Preset::Bone,
-            };
-            volume.is_shown = true;
-        }
+        Action::Preset => volume.show_next_preset(own),
         Action::ClipBox => {
             volume.clip_box = if volume.clip_box == ClipBox::Whole { ClipBox::Spine } else { ClipBox::Whole };
         }

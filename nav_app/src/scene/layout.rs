@@ -68,6 +68,26 @@ pub fn spawn_column(
     });
 }
 
+/// Takes the notes of a plan and of touched points, at its upper left.
+#[derive(Component)]
+pub struct NotePlace;
+
+/// Where the legend of touched points begins: below the numbers of a plan.
+#[must_use]
+pub fn legend_top(content: &Content) -> f32 {
+    if content.header.plan.is_empty() { 12.0 } else { 88.0 }
+}
+
+/// Height of all notes, design pixels; `None` where there are none.
+#[must_use]
+pub fn notes_height(content: &Content) -> Option<f32> {
+    match (content.header.plan.is_empty(), content.header.touched.is_none()) {
+        (true, true) => None,
+        (false, true) => Some(94.0),
+        (_, false) => Some(legend_top(content) + if content.header.hints.is_empty() { 78.0 } else { 128.0 }),
+    }
+}
+
 /// The 3-D view's node: all of the screen left of the column.
 #[derive(Component)]
 pub struct SpineView;
@@ -94,7 +114,7 @@ pub fn spawn_desktop(
             ..default()
         };
         let image = ImageNode::new(spine_view).with_mode(NodeImageMode::Stretch);
-        root.spawn((left, image, SpineView, RelativeCursorPosition::default())).with_children(|view| {
+        root.spawn((left, image, SpineView, NotePlace, RelativeCursorPosition::default())).with_children(|view| {
             labels::spawn(view, content);
             panel::spawn_banner(view);
             status::spawn(view);

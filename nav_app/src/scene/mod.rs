@@ -33,6 +33,7 @@ pub mod palette;
 mod panel;
 mod picture;
 mod plane;
+mod practice;
 mod quality;
 #[cfg(test)]
 mod render_test;

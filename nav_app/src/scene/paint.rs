@@ -90,6 +90,13 @@ impl Paint {
         self.ink.finish.w = f32::from(u8::from(is_striped));
     }
 
+    /// True when it has this colour.
+    #[cfg_attr(not(feature = "xr"), expect(dead_code, reason = "only a headset's hands ask"))]
+    #[must_use]
+    pub fn has_color(&self, color: Color) -> bool {
+        self.ink.color == LinearRgba::from(color).to_vec4()
+    }
+
     /// Changes the colour.
     pub fn set_color(&mut self, color: Color) {
         self.ink.color = LinearRgba::from(color).to_vec4();

@@ -54,7 +54,7 @@ impl Field {
             Self::Error => number(out, picture.predicted_tre_mm, 1),
             Self::Age => number(out, picture.pose_age_ms, 0),
             Self::Tool => out.write_str(picture.condition.name()),
-            Self::Session if header.is_demonstration => out.write_str("demonstration"),
+            Self::Session if header.is_demonstration => out.write_str("demo"),
             Self::Session => out.write_str(picture.session.map_or(MISSING, session_name)),
             Self::Banner => out.write_str(picture.condition.banner().unwrap_or_default()),
         };

@@ -1,10 +1,10 @@
 //! How well the touched points fit, as colours on the bone.
 
 use bevy::prelude::*;
-use engine::register::{residual_colour, residual_map};
+use engine::register::{residual_colour, residual_map_at};
 use engine::surface::{Mesh as BoneMesh, PointCloud};
 
-use super::layout::SpineView;
+use super::layout::{self, NotePlace};
 use super::paint::Paint;
 use super::units::M_PER_MM;
 use super::widgets::{self, text};
@@ -46,7 +46,7 @@ fn mark_hint(
 pub fn colors(header: &SceneHeader, bone: &BoneMesh) -> Option<Vec<[f32; 3]>> {
     let touched = header.touched.as_ref()?;
     let cloud = PointCloud { points: bone.vertices.clone(), normals: bone.normals.clone() };
-    let map = residual_map(&touched.registration, &touched.points, &cloud, FULL_MM);
+    let map = residual_map_at(&touched.places, &touched.heights_mm, &cloud, FULL_MM);
     let linear = |rgb: [u8; 3]| {
         let color = LinearRgba::from(Srgba::rgb_u8(rgb[0], rgb[1], rgb[2]));
         [color.red, color.green, color.blue]
@@ -57,16 +57,14 @@ pub fn colors(header: &SceneHeader, bone: &BoneMesh) -> Option<Vec<[f32; 3]>> {
 fn spawn_legend(
     mut commands: Commands<'_, '_>,
     content: Res<'_, Content>,
-    views: Query<'_, '_, Entity, Added<SpineView>>,
+    views: Query<'_, '_, Entity, Added<NotePlace>>,
 ) {
     if content.header.touched.is_none() {
         return;
     }
     for view in &views {
         commands.entity(view).with_children(|view| {
-            // Below the numbers of a plan.
-            let top = if content.header.plan.is_empty() { 12.0 } else { 88.0 };
-            view.spawn(widgets::note(top)).with_children(|legend| {
+            view.spawn(widgets::note(layout::legend_top(&content))).with_children(|legend| {
                 for (number, hint) in content.header.hints.iter().take(HINTS).enumerate() {
                     let lead = if number == 0 { "TAKE POINTS HERE (ring):" } else { "then:" };
                     let words = format!("{lead} {}, {:.2} -> {:.2} mm", hint.words, hint.before_mm, hint.after_mm);

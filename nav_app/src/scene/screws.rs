@@ -10,7 +10,7 @@ use engine::plan::{Grade, guide};
 use geom::nalgebra::Vector3;
 use geom::{Point, Vector};
 
-use super::layout::SpineView;
+use super::layout::NotePlace;
 use super::paint::Paint;
 use super::picture::{Picture, has_changed};
 use super::plane::PlacedView;
@@ -73,11 +73,11 @@ fn spawn(
     }
 }
 
-/// The numbers' box, in every view of the spine.
+/// The numbers' box, wherever notes are taken.
 fn spawn_panel(
     mut commands: Commands<'_, '_>,
     content: Res<'_, Content>,
-    views: Query<'_, '_, Entity, Added<SpineView>>,
+    views: Query<'_, '_, Entity, Added<NotePlace>>,
 ) {
     if content.header.plan.is_empty() {
         return;

@@ -37,6 +37,18 @@ impl SceneFrame {
         axes(left, posterior, superior)
     }
 
+    /// The place in the CT of one in the scene.
+    #[must_use]
+    pub fn ct_point(&self, place: Vec3) -> Point<Ct> {
+        self.centre + self.ct_direction(place / M_PER_MM)
+    }
+
+    /// The direction in the CT of one in the scene; its length is kept.
+    #[must_use]
+    pub fn ct_direction(&self, direction: Vec3) -> Vector<Ct> {
+        Vector::new(-f64::from(direction.x), f64::from(direction.z), f64::from(direction.y))
+    }
+
     /// A vertex normal.
     #[must_use]
     pub fn normal(&self, [left, posterior, superior]: [f32; 3]) -> Vec3 {
@@ -68,6 +80,8 @@ mod tests {
         let frame = SceneFrame::new(Point::new(1.0, 2.0, 3.0));
         let [l, p, s] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|d| frame.direction(d.into()));
         assert!((l.cross(p) - s).length() < 1e-6);
+        let there_and_back = frame.ct_point(frame.point(Point::new(-20.0, 31.0, 7.0)));
+        assert!(there_and_back.distance(Point::new(-20.0, 31.0, 7.0)) < 1e-4);
         assert!(frame.point(Point::new(1.0, 2.0, 1003.0)).abs_diff_eq(Vec3::Y, 1e-6), "1000 mm superior is 1 m up");
     }
 

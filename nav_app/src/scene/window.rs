@@ -37,7 +37,7 @@ use super::video::{self, Video};
 use super::volume::transfer::Preset;
 use super::volume::{Volume, VolumeSettings};
 use super::widgets::{self, text};
-use super::{ColumnScreens, Content, SceneInput, adapter, palette};
+use super::{ColumnScreens, Content, SceneInput, adapter, palette, practice};
 
 const TITLE: &str = "SpineNav - research use only";
 /// Time between frames on a software device, which shares the processor with
@@ -74,6 +74,8 @@ pub struct SceneStart {
     pub video: Option<PathBuf>,
     /// Opens what is dropped on the window; nothing may be dropped without it.
     pub opener: Option<Arc<dyn Open>>,
+    /// Practise by mouse: the bone can be touched.
+    pub practice: Option<practice::Behind>,
 }
 
 impl SceneStart {
@@ -108,7 +110,8 @@ pub fn run_window(input: SceneInput) -> Result<()> {
 /// # Errors
 /// As there; or the folder of the video cannot be used.
 pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Opened>> {
-    let SceneStart { settings: SceneSettings { window: grey, slices, volume }, settings_file, video, opener } = start;
+    let SceneStart { settings, settings_file, video, opener, practice } = start;
+    let SceneSettings { window: grey, slices, volume } = settings;
     let device = adapter::for_window()?;
     let window = Window { title: TITLE.into(), resolution: WindowResolution::new(1920, 1080), ..default() };
     let mut app = App::new();
@@ -146,13 +149,18 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
                 press_keys,
                 enlarge::use_mouse,
                 frame_first_pose,
-                orbit_control::apply.run_if(|enlarged: Res<'_, Enlarged>| enlarged.plane.is_none()),
+                orbit_control::apply
+                    .run_if(|enlarged: Res<'_, Enlarged>| enlarged.plane.is_none())
+                    .run_if(practice::hand::is_free),
             )
                 .chain()
                 .before(camera::follow_orbit),
         )
         .add_systems(Update, (opening::follow, video::record, tell_video))
         .add_systems(Update, (draw_when_needed, fit).chain().after(camera::follow_orbit).before(labels::place));
+    if let Some(behind) = practice {
+        practice::plugin(&mut app, behind);
+    }
     if device.is_software {
         super::run_on_one_thread(&mut app);
     }
@@ -269,6 +277,7 @@ fn draw_when_needed(
     picture: Res<'_, Picture>,
     enlarged: Res<'_, Enlarged>,
     volume: (Res<'_, Volume>, Res<'_, VolumeSettings>),
+    practice: Option<Res<'_, practice::Practice>>,
     view: Single<'_, '_, Ref<'_, ComputedNode>, With<SpineView>>,
     mut adaptive: ResMut<'_, Adaptive>,
     mut quality: ResMut<'_, Quality>,
@@ -283,6 +292,7 @@ fn draw_when_needed(
     let is_finer = *quality != chosen;
     quality.set_if_neq(chosen);
     let is_new = volume.0.is_changed() || volume.1.is_changed() || view.is_changed() || enlarged.is_changed();
+    let is_new = is_new || practice.is_some_and(|practice| practice.is_changed());
     if is_moving || is_finer || is_new {
         // More than one frame, for what reaches the renderer late.
         drawn.frames_left = 3;

@@ -16,6 +16,7 @@ use engine::stream::{IntentKey, LevelMeshes, SessionDescription, random_bytes};
 use serde_json::json;
 
 use super::navigate::{Started, Watch};
+use super::plan;
 use crate::cli::{EngineArguments, WatchedViewer};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
@@ -26,6 +27,14 @@ pub fn run(options: &EngineArguments, quiet: bool) -> Result<Output, Failure> {
     let session = u64::from_le_bytes(random_bytes().internal()?);
     let mut wire = EngineWire::open(&options.address(), session, key(options)?).map_err(blame)?;
     let started = Started::new(&options.session, &clock, wire.thread(), "engine")?;
+    let plan = match &options.plan {
+        // A wrong plan is told here, before a viewer ends with it again and again.
+        Some(path) => {
+            plan::checked(path, &started.case, Some(&|place, along| started.patient.deviation_mm(place, along)))?
+        }
+        None => Vec::new(),
+    };
+    let screws: Vec<_> = plan.iter().map(plan::json).collect();
     wire.offer(offer(options, session, &started), clock).map_err(blame)?;
     if !quiet {
         eprintln!("engine {session:016x} is heard at {}; see it with: spinenav view", options.listen.join(", "));
@@ -42,6 +51,9 @@ pub fn run(options: &EngineArguments, quiet: bool) -> Result<Output, Failure> {
     // Gives back the session that the answers hold.
     drop(wire);
     let mut output = started.finish(&options.session, &watched)?;
+    if options.plan.is_some() {
+        output.json["plan"] = screws.into();
+    }
     output.json["engine_session"] = json!(format!("{session:016x}"));
     output.json["stream"] = json!({ "sent": sent, "intents": intents, "viewer": viewer });
     output.text += &format!(

@@ -21,6 +21,7 @@ use engine::stream::{decode_snapshot, encode_snapshot};
 use serde_json::{Value, json};
 
 use crate::scene::{SceneHeader, SnapshotFeed};
+use crate::scene_input::Touched;
 
 /// Time between two questions: more often than any display asks.
 const ASK: Duration = Duration::from_millis(4);
@@ -31,7 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections at once: a process that draws, and the one it replaces.
 const MOST_CONNECTIONS: usize = 4;
 /// Longest header, bytes.
-const MOST_HEADER: usize = 1 << 16;
+const MOST_HEADER: usize = 1 << 20;
+/// Touched points that are sent; of more, every second, third and so on.
+const MOST_TOUCHED: usize = 8000;
 
 /// Answers the drawing process. Dropping it ends the answers.
 pub struct SnapshotServer {
@@ -135,7 +138,24 @@ fn header_json(header: &SceneHeader) -> Value {
         "centre_tre_mm": header.centre_tre_mm,
         "ct_name": header.ct_name,
         "device": header.device,
+        "touched": header.touched.as_ref().map(|touched| touched_json(touched)),
     })
+}
+
+fn touched_json(touched: &Touched) -> Value {
+    let step = touched.places.len().div_ceil(MOST_TOUCHED).max(1);
+    let pairs = touched.places.iter().zip(&touched.heights_mm).step_by(step);
+    pairs.map(|([x, y, z], height_mm)| json!([x, y, z, height_mm])).collect()
+}
+
+/// Touched points of the header; what is no point is left out.
+fn touched(told: &Value) -> Option<Touched> {
+    let point = |row: &Value| {
+        let at = |i: usize| row.get(i).and_then(Value::as_f64);
+        Some(([at(0)? as f32, at(1)? as f32, at(2)? as f32], at(3)?))
+    };
+    let (places, heights_mm) = told.as_array()?.iter().filter_map(point).unzip();
+    Some(Touched { places, heights_mm })
 }
 
 fn header(told: &Value) -> SceneHeader {
@@ -148,6 +168,7 @@ fn header(told: &Value) -> SceneHeader {
         centre_tre_mm: told["centre_tre_mm"].as_f64(),
         ct_name: text("ct_name"),
         device: text("device"),
+        touched: touched(&told["touched"]).map(Arc::new),
         ..SceneHeader::default()
     }
 }
@@ -209,11 +230,20 @@ mod tests {
     #[test]
     fn the_drawing_process_sees_each_snapshot_once_and_hears_of_the_end() {
         let (mut publisher, reader) = engine::rt::latest::<Snapshot>();
-        let told = SceneHeader { verdict: Some(Verdict::Doubtful), rms_mm: Some(0.7), ..SceneHeader::default() };
+        let touched = Touched { places: vec![[1.5, -2.25, 3.1]; 20_000], heights_mm: vec![-0.37; 20_000] };
+        let told = SceneHeader {
+            verdict: Some(Verdict::Doubtful),
+            rms_mm: Some(0.7),
+            touched: Some(Arc::new(touched)),
+            ..SceneHeader::default()
+        };
         let server = SnapshotServer::start(reader, &told).unwrap();
         let (gone, hears) = std::sync::mpsc::channel();
         let (header, feed) = RemoteSnapshots::connect(server.address(), move || gone.send(()).unwrap()).unwrap();
         assert_eq!((header.verdict, header.rms_mm), (Some(Verdict::Doubtful), Some(0.7)));
+        let touched = header.touched.unwrap();
+        assert_eq!((touched.places[0], touched.heights_mm[0]), ([1.5, -2.25, 3.1], -0.37), "residuals arrive as sent");
+        assert!((2000..=MOST_TOUCHED).contains(&touched.places.len()), "{}", touched.places.len());
         assert!(feed.latest().is_none(), "nothing was published");
         let wait = || {
             (0..2000).find_map(|_| {

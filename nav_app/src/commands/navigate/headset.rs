@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use engine::rt::{Reader, Snapshot};
 
-use super::{Started, Watch, header, read_case};
+use super::{Started, Watch, header, plan, read_case};
 use crate::cli::NavigateArguments;
 use crate::commands::headset::feed::{RemoteSnapshots, SnapshotServer};
 use crate::commands::headset::{Watched, draw};
@@ -39,7 +39,9 @@ pub fn worker(options: &NavigateArguments, address: SocketAddr) -> Result<Output
     // Whoever wears the headset must not go on looking at a session that is gone.
     let (header, snapshots) = RemoteSnapshots::connect(address, || std::process::exit(1)).internal()?;
     let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
-    let header = SceneHeader { tool_shape, ..header };
+    // Lengths and grades as in the session's own process; what the registration adds to them is told there.
+    let plan = options.plan.as_deref().map(|path| plan::checked(path, &case, None)).transpose()?.unwrap_or_default();
+    let header = SceneHeader { tool_shape, plan: plan.into(), ..header };
     let input = SceneInput { case, snapshots: Box::new(snapshots), header };
     draw(&options.headset, &options.out, input, VolumeSettings::default())
 }

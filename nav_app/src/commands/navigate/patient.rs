@@ -73,8 +73,7 @@ impl Patient {
 
     /// What was touched and how it fits; `None` for a registration that was read back.
     pub fn touched(&self) -> Option<Arc<Touched>> {
-        let registration = self.made.clone()?;
-        Some(Arc::new(Touched { registration, points: self.points.clone() }))
+        self.made.as_ref().map(|made| Arc::new(Touched::new(made, &self.points)))
     }
 
     /// Standard deviation of the registration at a place of the CT along a

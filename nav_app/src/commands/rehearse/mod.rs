@@ -1,8 +1,12 @@
 //! `rehearse`: registrations of simulated patients, and sessions in which things
 //! go wrong, before there is a real one.
 
+#[cfg(feature = "scene")]
+mod by_mouse;
 mod chart;
 mod html;
+#[cfg(feature = "scene")]
+mod pointer;
 mod practice;
 mod summary;
 
@@ -19,6 +23,9 @@ use summary::Summary;
 
 /// Runs the command.
 pub fn run(options: &RehearseArguments, quiet: bool) -> Result<Output, Failure> {
+    if options.by_mouse {
+        return by_mouse::run(options, case(options)?);
+    }
     if let Some(path) = &options.practice {
         return practice::run(options, path, case(options)?);
     }
@@ -72,4 +79,15 @@ fn case(options: &RehearseArguments) -> Result<(String, LabelMap), Failure> {
     let labels = assets::demo_labels(&folder);
     let _left_to_the_system = std::fs::remove_dir_all(&folder);
     Ok(("the CT that ships".to_owned(), labels.internal()?))
+}
+
+#[cfg(not(feature = "scene"))]
+mod by_mouse {
+    //! What a program without a scene says.
+
+    use super::{Failure, LabelMap, Output, RehearseArguments};
+
+    pub fn run(_: &RehearseArguments, _: (String, LabelMap)) -> Result<Output, Failure> {
+        Err(Failure::WrongUse(anyhow::anyhow!("this program was built without the scene; --practice needs none")))
+    }
 }

@@ -48,12 +48,29 @@ pub struct Attempt {
 
 /// Runs a practice.
 pub fn run(options: &RehearseArguments, path: &Path, (case, labels): (String, LabelMap)) -> Result<Output, Failure> {
+    let script = read_script(path)?;
+    options.trainee.as_deref().map(checked_name).transpose()?;
+    let named = |e: &dyn std::fmt::Display| anyhow::anyhow!("{}: {e}", path.display());
+    let practised = practise(&labels, &script).map_err(|e| named(&e)).bad_input()?;
+    let attempt = attempt(&practised, case, script.seed);
+    conclude(options, &practised, attempt, labels)
+}
+
+/// Strokes, or who is operated on, from a file.
+pub fn read_script(path: &Path) -> Result<PracticeScript, Failure> {
     let named = |e: &dyn std::fmt::Display| anyhow::anyhow!("{}: {e}", path.display());
     let text = engine::io::read_text(path).map_err(|e| named(&e)).bad_input()?;
-    let script = PracticeScript::from_json(&text).map_err(|e| named(&e)).bad_input()?;
+    PracticeScript::from_json(&text).map_err(|e| named(&e)).bad_input()
+}
+
+/// Keeps a practice that is over, draws it, tells it.
+pub fn conclude(
+    options: &RehearseArguments,
+    practised: &Practised,
+    mut attempt: Attempt,
+    labels: LabelMap,
+) -> Result<Output, Failure> {
     let trainee = options.trainee.as_deref().map(checked_name).transpose()?;
-    let practised = practise(&labels, &script).map_err(|e| named(&e)).bad_input()?;
-    let mut attempt = attempt(&practised, case, script.seed);
     let mut files: Vec<String> = Vec::new();
     if let Some(trainee) = trainee {
         let all = keep(&options.results, trainee, &mut attempt)?;
@@ -62,18 +79,18 @@ pub fn run(options: &RehearseArguments, path: &Path, (case, labels): (String, La
         files.extend([lines_file(&options.results, trainee), page].map(|f| f.display().to_string()));
     }
     if let Some(folder) = &options.out {
-        files.extend(pictures(&practised, labels, folder)?);
+        files.extend(pictures(practised, labels, folder)?);
     }
     let json = json!({
         "attempt": attempt,
         "standings": practised.standings.iter().map(standing_json).collect::<Vec<_>>(),
         "files": files,
     });
-    Ok(Output { json, text: words(&practised, &attempt, &files), is_refused: false })
+    Ok(Output { json, text: words(practised, &attempt, &files), is_refused: false })
 }
 
 /// A name that is a file's and no path.
-fn checked_name(name: &str) -> Result<&str, Failure> {
+pub fn checked_name(name: &str) -> Result<&str, Failure> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=NAME_LENGTH).contains(&name.len()) && name.chars().all(is_plain) {
         return Ok(name);
@@ -107,7 +124,8 @@ fn keep(folder: &Path, trainee: &str, attempt: &mut Attempt) -> Result<Vec<Attem
     Ok(all)
 }
 
-const fn verdict_word(verdict: Verdict) -> &'static str {
+/// A verdict as files have it.
+pub const fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Accept => "accept",
         Verdict::Doubtful => "doubtful",
@@ -115,7 +133,8 @@ const fn verdict_word(verdict: Verdict) -> &'static str {
     }
 }
 
-fn attempt(practised: &Practised, case: String, seed: u64) -> Attempt {
+/// The line of a practice.
+pub fn attempt(practised: &Practised, case: String, seed: u64) -> Attempt {
     Attempt {
         attempt: 1,
         case,
@@ -182,6 +201,7 @@ fn words(practised: &Practised, attempt: &Attempt, files: &[String]) -> String {
 /// The bone with what was touched, and where to go on.
 #[cfg(feature = "scene")]
 fn pictures(practised: &Practised, labels: LabelMap, folder: &Path) -> Result<Vec<String>, Failure> {
+    use super::pointer::Resting;
     use crate::scene::{SceneHeader, SceneInput, render_headless};
     use crate::scene_input::{Hint, Touched};
     use engine::case::Case;
@@ -198,7 +218,7 @@ fn pictures(practised: &Practised, labels: LabelMap, folder: &Path) -> Result<Ve
         ct_name: "practice".into(),
         device: "virtual patient, no tracker".into(),
         is_demonstration: true,
-        touched: registration.map(|r| Arc::new(Touched { registration: r.clone(), points: practised.points.clone() })),
+        touched: registration.map(|r| Arc::new(Touched::new(r, &practised.points))),
         hints: hints
             .iter()
             .map(|h| Hint {
@@ -210,7 +230,7 @@ fn pictures(practised: &Practised, labels: LabelMap, folder: &Path) -> Result<Ve
             .collect(),
         ..SceneHeader::default()
     };
-    let snapshots = Box::new(pointer::Resting::on(practised));
+    let snapshots = Box::new(Resting::on(practised));
     let images = render_headless(SceneInput { case, snapshots, header }, folder, &mut |_| {}).internal()?;
     Ok(images.iter().map(|path| path.display().to_string()).collect())
 }
@@ -218,52 +238,6 @@ fn pictures(practised: &Practised, labels: LabelMap, folder: &Path) -> Result<Ve
 #[cfg(not(feature = "scene"))]
 fn pictures(_: &Practised, _: LabelMap, _: &Path) -> Result<Vec<String>, Failure> {
     Err(Failure::WrongUse(anyhow::anyhow!("this program was built without the scene; leave --out away")))
-}
-
-/// The virtual pointer, at rest where it touched last.
-#[cfg(feature = "scene")]
-mod pointer {
-    use engine::rehearsal::Practised;
-    use engine::rt::{Snapshot, ToolView};
-    use engine::safety::{SessionState, ToolState};
-    use engine::track::ToolList;
-    use geom::nalgebra::{UnitQuaternion, Vector3};
-    use geom::{Nanoseconds, Transform};
-
-    use crate::scene::SnapshotFeed;
-
-    pub struct Resting(Snapshot);
-
-    impl Resting {
-        /// Without a registration no pose is shown.
-        pub fn on(practised: &Practised) -> Self {
-            let last = practised.registration().zip(practised.points.last());
-            let at = last.map(|(r, point)| r.patient_from_ct().inverse() * *point);
-            // The shaft stands towards the surgeon, the tip's -z into the bone.
-            let turn = UnitQuaternion::rotation_between(&Vector3::z(), &Vector3::new(0.25, 0.93, 0.28));
-            let pose = at.map(|at| Transform::new(turn.unwrap_or_default(), at.vector3()));
-            let predicted = last.map(|(r, point)| r.predicted_tre_mm(*point) as f32);
-            let state = if pose.is_some() { ToolState::Live } else { ToolState::Lost };
-            let now = Nanoseconds(1_000_000_000);
-            let tool = ToolView {
-                state,
-                reason: None,
-                measured: now,
-                ct_from_tip: pose,
-                predicted_tre_mm: predicted,
-                ..ToolView::default()
-            };
-            let tools = ToolList::from_slice(&[tool]).unwrap_or_default();
-            let session = if pose.is_some() { SessionState::Navigating } else { SessionState::Segmented };
-            Self(Snapshot { sequence: 1, published: now, session, tools, ..Snapshot::default() })
-        }
-    }
-
-    impl SnapshotFeed for Resting {
-        fn latest(&self) -> Option<Snapshot> {
-            Some(self.0)
-        }
-    }
 }
 
 #[cfg(test)]

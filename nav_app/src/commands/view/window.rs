@@ -15,6 +15,7 @@ use serde_json::json;
 use super::description;
 use crate::cli::ViewArguments;
 use crate::commands::navigate::read_case;
+use crate::commands::plan;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 use crate::scene::{self, SceneHeader, SceneInput, SnapshotFeed};
@@ -32,7 +33,9 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
         return Err(Failure::BadInput(anyhow::anyhow!(what)));
     }
     let is_described = |verdict: &Verdict| verdict.to_string() == described.registration.verdict;
+    let plan = options.plan.as_deref().map(|path| plan::checked(path, &case, None)).transpose()?.unwrap_or_default();
     let header = SceneHeader {
+        plan: plan.into(),
         verdict: [Verdict::Accept, Verdict::Doubtful, Verdict::Reject].into_iter().find(is_described),
         rms_mm: Some(described.registration.rms_mm),
         ct_name: "case".into(),

@@ -76,6 +76,10 @@ impl ClipBox {
     }
 }
 
+/// A plane held by hand, `dot(xyz, place) <= w` is kept; it takes the place of the one at the tool.
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Default)]
+pub struct HandCut(pub Option<Vec4>);
+
 impl ToolCut {
     /// The plane `dot(xyz, place) <= w` of what is kept; zero where there is
     /// nothing to cut with.

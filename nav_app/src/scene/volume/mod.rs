@@ -30,7 +30,7 @@ use super::picture::Picture;
 use super::quality::Quality;
 use super::vertebrae::BoneSurface;
 use super::{Content, units};
-use clip::{ClipBox, ToolCut};
+use clip::{ClipBox, HandCut, ToolCut};
 use material::{March, VolumeMaterial};
 use transfer::{HIGHEST_HU, LOWEST_HU, Preset, VisibleRanges};
 
@@ -71,6 +71,17 @@ impl Default for VolumeSettings {
 }
 
 impl VolumeSettings {
+    /// Shows the CT with the preset after this one; the user's own, where there is one, is the last.
+    pub fn show_next_preset(&mut self, own: Option<&Preset>) {
+        self.preset = match (&self.preset, own) {
+            (Preset::Bone, _) => Preset::BoneAndSkin,
+            (Preset::BoneAndSkin, _) => Preset::Angiography,
+            (Preset::Angiography, Some(own)) => own.clone(),
+            _ => Preset::Bone,
+        };
+        self.is_shown = true;
+    }
+
     /// Refuses what cannot be drawn: a box without inside, a curve that is none.
     ///
     /// # Errors
@@ -117,6 +128,7 @@ pub fn plugin(app: &mut App) {
     material::plugin(app);
     app.init_resource::<VolumeSettings>()
         .init_resource::<Volume>()
+        .init_resource::<HandCut>()
         .add_systems(Update, (prepare, choose_colors, show, march).chain());
 }
 
@@ -226,6 +238,7 @@ pub fn march(
     content: Res<'_, Content>,
     picture: Res<'_, Picture>,
     quality: Res<'_, Quality>,
+    hand: Res<'_, HandCut>,
     volume: Res<'_, Volume>,
     cameras: Query<'_, '_, &GlobalTransform, With<Eye3d>>,
     mut materials: ResMut<'_, Assets<VolumeMaterial>>,
@@ -239,7 +252,7 @@ pub fn march(
     let now = March {
         keep_low: low.extend(0.0),
         keep_high: high.extend(0.0),
-        plane: settings.cut.plane(picture.ct_from_tip.as_ref(), eye, &content.frame),
+        plane: hand.0.unwrap_or_else(|| settings.cut.plane(picture.ct_from_tip.as_ref(), eye, &content.frame)),
         haste: Vec4::X * f32::from(u8::from(quality.step > 1.0)),
         ray: Vec4::new(step_mm * units::M_PER_MM, free_mm * units::M_PER_MM, LOWEST_HU, 1.0 / (HIGHEST_HU - LOWEST_HU)),
         ..before

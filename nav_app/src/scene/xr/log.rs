@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bevy::prelude::Transform;
 use headset::{HeadsetState, Views};
 use serde_json::{Value, json};
 
+use super::interaction::Interaction;
 use crate::quantile::{quantile, sorted};
 
 /// Most frames that are remembered; times of earlier ones are forgotten.
@@ -28,6 +30,8 @@ pub struct Log {
     head_low: [f32; 3],
     head_high: [f32; 3],
     pupils_mm: f32,
+    hands: Option<Interaction>,
+    first_place: Option<[f32; 3]>,
 }
 
 impl Log {
@@ -47,6 +51,8 @@ impl Log {
             head_low: [f32::INFINITY; 3],
             head_high: [f32::NEG_INFINITY; 3],
             pupils_mm: 0.0,
+            hands: None,
+            first_place: None,
         }
     }
 
@@ -104,6 +110,12 @@ impl Log {
         self.pupils_mm = apart.sqrt() * 1e3;
     }
 
+    /// What the hands have done so far.
+    pub fn hands(&mut self, interaction: &Interaction) {
+        self.first_place.get_or_insert_with(|| place(interaction));
+        self.hands = Some(interaction.clone());
+    }
+
     /// For machines.
     pub fn json(&self) -> Value {
         let quantiles = |values: &VecDeque<f64>| {
@@ -123,8 +135,30 @@ impl Log {
             "head_low_m": self.head_low.map(finite),
             "head_high_m": self.head_high.map(finite),
             "pupils_mm": self.pupils_mm,
+            "hands": self.hands.as_ref().map(|hands| hands_json(hands, self.first_place.unwrap_or_default())),
         })
     }
+}
+
+/// Where the scene's origin is in the room, m.
+fn place(interaction: &Interaction) -> [f32; 3] {
+    interaction.placement().room(&Transform::IDENTITY).translation.to_array()
+}
+
+/// * `first` - where the scene was hung first.
+fn hands_json(interaction: &Interaction, first: [f32; 3]) -> Value {
+    let (tally, place) = (interaction.tally(), place(interaction));
+    let moved = [0, 1, 2].map(|axis: usize| place[axis] - first[axis]);
+    json!({
+        "mode": format!("{:?}", interaction.mode()).to_lowercase(),
+        "seen_frames": tally.seen,
+        "grabs": tally.grabs,
+        "panel_grabs": tally.panel_grabs,
+        "grabs_refused": tally.refused,
+        "scene_moved_m": moved,
+        "scene_scale": interaction.placement().scale(),
+        "is_cut": interaction.cut().is_some(),
+    })
 }
 
 fn finite(value: f32) -> Option<f32> {

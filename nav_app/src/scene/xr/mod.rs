@@ -15,9 +15,17 @@
 //! | [`viewer`] | the loop |
 //! | [`stage`] | cameras, slices and words in the room |
 //! | [`placement`] | where the spine hangs |
+//! | [`interaction`] | what hands do to it |
+//! | [`grab`] | how held things follow them |
+//! | [`hands`] | how they are drawn and told |
 //! | [`lens`] | an eye's projection |
 //! | [`log`] | what happened, for people and for tests |
 
+mod grab;
+mod hands;
+mod interaction;
+#[cfg(test)]
+mod interaction_test;
 mod lens;
 mod log;
 mod placement;

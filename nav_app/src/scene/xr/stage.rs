@@ -8,8 +8,9 @@ use bevy::render::render_resource::{TextureFormat, TextureUsages};
 use bevy::render::texture::GpuImage;
 use headset::Views;
 
-use super::super::eyes::{Eye, EyeImages};
+use super::super::eyes::{Eye, EyeImages, SlicePanel};
 use super::super::headless::Shots;
+use super::interaction::Hand;
 use super::lens::Lens;
 use super::placement::Placement;
 
@@ -59,12 +60,34 @@ pub fn head(views: &Views) -> Transform {
     Transform::from_translation(middle).with_rotation(left.rotation.slerp(right.rotation, 0.5))
 }
 
+/// The wearer's hands in the room.
+#[must_use]
+pub fn hands(hands: &headset::Hands) -> [Hand; 2] {
+    hands.hands.map(|hand| {
+        let place = |pose: headset::HandPose| place(pose.position_m, pose.rotation);
+        let (grip, aim) = (hand.grip.map(place), hand.aim.map(place));
+        Hand { grip, aim, grab: hand.grab, clip: hand.clip, stick: hand.stick.into() }
+    })
+}
+
+/// Hangs the slices at a place of the room.
+pub fn hang_panel(world: &mut World, placement: &Placement, panel: &Transform) {
+    let mut panels = world.query_filtered::<&mut Transform, With<SlicePanel>>();
+    for mut place in panels.iter_mut(world) {
+        place.set_if_neq(placement.thing(panel));
+    }
+}
+
 fn pose(eye: &headset::EyeView) -> Transform {
-    let rotation = Quat::from_array(eye.rotation);
+    place(eye.position_m, eye.rotation)
+}
+
+fn place(position_m: [f32; 3], rotation: [f32; 4]) -> Transform {
+    let rotation = Quat::from_array(rotation);
     // A runtime that sends no unit quaternion has no turn.
     let rotation =
         if rotation.is_finite() && rotation.length_squared() > 1e-6 { rotation.normalize() } else { Quat::IDENTITY };
-    Transform::from_translation(Vec3::from_array(eye.position_m)).with_rotation(rotation)
+    Transform::from_translation(Vec3::from_array(position_m)).with_rotation(rotation)
 }
 
 /// Puts the cameras where the eyes will be; `None` stops them drawing.

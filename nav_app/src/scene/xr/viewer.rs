@@ -15,17 +15,22 @@ use bevy::render::renderer::{
 };
 use bevy::render::settings::RenderCreation;
 use bevy::winit::WinitPlugin;
-use headset::{Graphics, Headset, HeadsetError, HeadsetSettings, HeadsetState};
+use headset::{Frame, Graphics, Hands, Headset, HeadsetError, HeadsetSettings, HeadsetState};
 use serde_json::{Value, json};
 
 use super::super::picture::Feed;
+use super::super::slices::SliceWindow;
 use super::super::vertebrae::IsCoarse;
 use super::super::volume::VolumeSettings;
+use super::super::volume::clip::HandCut;
 use super::super::{Content, SceneInput, add_content, eyes, headless, plugins};
+use super::hands;
+use super::interaction::{CutPlane, Input, Interaction};
 use super::log::Log;
-use super::placement::Placement;
 use super::stage::{self, EyeKind};
 
+/// Longest time a held stick or trigger counts for in one frame, s.
+const LONGEST_STEP_S: f32 = 0.1;
 /// Pause while the headset takes no frames.
 const ASLEEP: Duration = Duration::from_millis(30);
 
@@ -86,7 +91,7 @@ fn warm_up(app: &mut App) {
 
 /// Frame after frame.
 fn show(headset: &mut Headset, app: &mut App, log: &mut Log, frames: u32) -> Result<(), HeadsetError> {
-    let mut placement: Option<Placement> = None;
+    let mut wearer = Wearer::default();
     loop {
         let (state, was_centred) = headset.poll()?;
         log.state(state);
@@ -97,26 +102,79 @@ fn show(headset: &mut Headset, app: &mut App, log: &mut Log, frames: u32) -> Res
         if state == HeadsetState::Ended || (frames > 0 && log.drawn() >= u64::from(frames)) {
             return Ok(());
         }
-        if was_centred || headset.wants_centre() {
-            placement = None;
-        }
+        wearer.wants_centre |= was_centred;
         let Some(frame) = headset.begin()? else {
             std::thread::sleep(ASLEEP);
             continue;
         };
         let begun = Instant::now();
         let views = headset.views(&frame)?;
+        let pressed = headset.hands(&frame);
+        wearer.wants_centre |= pressed.wants_centre;
         // A view that is not known is not drawn: darkness is honest, the old
         // picture is not.
         let known = Some(&views).filter(|views| frame.is_seen && views.has_position && views.has_rotation);
-        let seen = known.map(|views| (views, *placement.get_or_insert_with(|| Placement::before(&stage::head(views)))));
-        stage::look(app.world_mut(), seen.as_ref().map(|(views, placement)| (*views, placement)));
+        let world = app.world_mut();
+        if let Some(views) = known {
+            let interaction = wearer.act(world, &stage::head(views), &pressed, &frame);
+            stage::look(world, Some((views, interaction.placement())));
+            log.hands(interaction);
+        } else {
+            hands::hide(world);
+            stage::look(world, None);
+        }
         app.update();
         let textures = stage::drawn(app);
-        let drawn = seen.zip(textures.as_ref()).map(|((views, _), [left, right])| (views, [left, right]));
+        let drawn = known.zip(textures.as_ref()).map(|(views, [left, right])| (views, [left, right]));
         let is_drawn = drawn.is_some();
         headset.end(&frame, drawn)?;
         log.frame(Some(&views), begun.elapsed(), is_drawn);
+    }
+}
+
+/// What the wearer has done so far.
+#[derive(Default)]
+struct Wearer {
+    interaction: Option<Interaction>,
+    wants_centre: bool,
+    last_ns: Option<i64>,
+}
+
+impl Wearer {
+    /// Takes in what the hands do, for the time the frame will be seen.
+    fn act(&mut self, world: &mut World, head: &Transform, pressed: &Hands, frame: &Frame) -> &Interaction {
+        let size = eyes::PANEL_SIZE;
+        let begin = || {
+            let mode = hands::mode(world.resource::<Content>());
+            Interaction::new(mode, head, eyes::panel_place(), 0.5 * size)
+        };
+        let interaction = self.interaction.get_or_insert_with(begin);
+        let passed_ns = self.last_ns.replace(frame.display_ns).map_or(0, |last| frame.display_ns - last);
+        let input = Input {
+            hands: stage::hands(pressed),
+            head: *head,
+            wants_centre: std::mem::take(&mut self.wants_centre),
+            seconds: (passed_ns as f32 * 1e-9).clamp(0.0, LONGEST_STEP_S),
+        };
+        let change = interaction.step(&input);
+        if change != Vec2::ZERO {
+            let mut window = world.resource_mut::<SliceWindow>();
+            let next = window.dragged(change.x, change.y);
+            window.set_if_neq(next);
+        }
+        let cut = interaction.cut().map(CutPlane::equation);
+        let before = std::mem::replace(&mut world.resource_mut::<HandCut>().0, cut);
+        // A cut of a CT that is not drawn would be no answer to a press.
+        if (before.is_none() && cut.is_some()) || pressed.wants_preset {
+            let mut volume = world.resource_mut::<VolumeSettings>();
+            if pressed.wants_preset && volume.is_shown {
+                volume.show_next_preset(None);
+            }
+            volume.is_shown = true;
+        }
+        stage::hang_panel(world, interaction.placement(), interaction.panel());
+        hands::show(world, interaction, &input.hands);
+        interaction
     }
 }
 
@@ -137,7 +195,7 @@ fn assemble(input: SceneInput, settings: &XrSettings, headset: &Headset) -> App 
     if headset.graphics().adapter.get_info().device_type == wgpu::DeviceType::Cpu {
         app.insert_resource(IsCoarse);
     }
-    app.add_systems(PostStartup, (eyes::spawn, stage::fit_eyes).chain());
+    app.add_systems(PostStartup, (eyes::spawn, stage::fit_eyes, hands::spawn).chain());
     while app.plugins_state() == PluginsState::Adding {
         bevy::tasks::tick_global_task_pools_on_main_thread();
     }

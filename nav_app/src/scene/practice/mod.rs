@@ -1,0 +1,275 @@
+//! Practice by mouse: click or drag on the bone to touch it, as with a pointer.
+//!
+//! The scene finds the bone under the mouse and draws what was touched; whether
+//! it could be touched, what a tracker makes of it, and what comes of it are
+//! [`Practising`]'s. A registration runs beside the picture; touches made
+//! meanwhile are kept and taken in after it.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`hand`] | mouse and keys |
+//! | [`marks`] | dots, ring and words |
+
+pub mod hand;
+pub mod marks;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bevy::prelude::*;
+use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
+use engine::level::Level;
+use geom::{Ct, Point};
+
+use super::orbit_control;
+use crate::scene_input::{Hint, Practising};
+
+/// The practice behind the window, shared with the work beside the picture.
+pub type Behind = Arc<Mutex<dyn Practising>>;
+
+/// What came of work beside the picture.
+enum Answer {
+    Hint(Option<Hint>),
+    Score(String, bool),
+}
+
+/// What waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Wish {
+    Touch(Point<Ct>),
+    Lift,
+    Undo,
+    Register,
+}
+
+/// A practice in the window.
+#[derive(Resource)]
+pub struct Practice {
+    behind: Behind,
+    wishes: VecDeque<Wish>,
+    task: Option<Task<Answer>>,
+    /// Levels that can be touched.
+    pub levels: Vec<Level>,
+    /// Places touched, stroke after stroke.
+    pub strokes: Vec<Vec<Point<Ct>>>,
+    /// Times a stroke was taken back.
+    pub undone: u32,
+    /// Where to go on.
+    pub hint: Option<Hint>,
+    /// Why the last touch was none.
+    pub refusal: Option<String>,
+    /// The score, once it is over, and whether it was good.
+    pub score: Option<(String, bool)>,
+    is_lifted: bool,
+}
+
+impl Practice {
+    /// One that begins.
+    #[must_use]
+    pub fn new(behind: Behind) -> Self {
+        let levels = lock(&behind).levels();
+        Self {
+            behind,
+            wishes: VecDeque::new(),
+            task: None,
+            levels,
+            strokes: Vec::new(),
+            undone: 0,
+            hint: None,
+            refusal: None,
+            score: None,
+            is_lifted: true,
+        }
+    }
+
+    /// Points touched.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.strokes.iter().map(Vec::len).sum()
+    }
+
+    /// True while a registration runs beside the picture.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// Asks for something; nothing is taken after the score was told.
+    fn ask(&mut self, wish: Wish) {
+        if self.score.is_none() {
+            self.wishes.push_back(wish);
+        }
+    }
+
+    /// Does what waits, in its order, until something has to be waited for.
+    fn go_on(&mut self) {
+        while self.task.is_none() && self.score.is_none() {
+            let Some(wish) = self.wishes.pop_front() else { return };
+            // Behind is not held by anybody: no task runs.
+            let behind = self.behind.clone();
+            match wish {
+                Wish::Touch(place) => {
+                    let touched = lock(&behind).touch(place);
+                    match touched {
+                        Ok(()) => self.keep(place),
+                        Err(why) => self.refusal = Some(why),
+                    }
+                }
+                Wish::Undo => {
+                    lock(&behind).undo();
+                    self.strokes.pop();
+                    self.undone += 1;
+                    (self.is_lifted, self.hint, self.refusal) = (true, None, None);
+                    // What is left is asked for its hint again.
+                    self.wait_for(move || Answer::Hint(lock(&behind).lift()));
+                }
+                Wish::Lift if self.is_lifted => {}
+                Wish::Lift => {
+                    self.is_lifted = true;
+                    self.wait_for(move || Answer::Hint(lock(&behind).lift()));
+                }
+                Wish::Register => self.wait_for(move || {
+                    let (words, is_good) = lock(&behind).register();
+                    Answer::Score(words, is_good)
+                }),
+            }
+        }
+    }
+
+    fn keep(&mut self, place: Point<Ct>) {
+        if std::mem::take(&mut self.is_lifted) || self.strokes.is_empty() {
+            self.strokes.push(Vec::new());
+        }
+        if let Some(stroke) = self.strokes.last_mut() {
+            stroke.push(place);
+        }
+        self.refusal = None;
+    }
+
+    fn wait_for(&mut self, work: impl FnOnce() -> Answer + Send + 'static) {
+        self.task = Some(AsyncComputeTaskPool::get().spawn(async move { work() }));
+    }
+
+    /// Takes in what came of the work; true when there was something.
+    fn take_answer(&mut self) -> bool {
+        let Some(task) = self.task.take_if(|task| task.is_finished()) else { return false };
+        match block_on(poll_once(task)) {
+            Some(Answer::Hint(hint)) => self.hint = hint,
+            Some(Answer::Score(words, is_good)) => {
+                self.wishes.clear();
+                (self.score, self.hint) = (Some((words, is_good)), None);
+            }
+            None => {}
+        }
+        true
+    }
+}
+
+fn lock(behind: &Behind) -> MutexGuard<'_, dyn Practising + 'static> {
+    behind.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds the practice to a window.
+pub fn plugin(app: &mut App, behind: Behind) {
+    app.insert_resource(Practice::new(behind))
+        .init_resource::<hand::Stroke>()
+        .add_systems(Update, marks::spawn)
+        .add_systems(Update, hand::frame_levels.before(orbit_control::apply))
+        // A press on the bone must not turn the view.
+        .add_systems(Update, (hand::use_mouse.before(orbit_control::apply), hand::press_keys).chain())
+        .add_systems(Update, (follow, marks::follow, marks::tell).chain().after(hand::press_keys));
+}
+
+/// Goes on with what waits.
+fn follow(mut practice: ResMut<'_, Practice>) {
+    // Looked at first without writing: a change is what makes the view be drawn.
+    let is_done = practice.task.as_ref().is_some_and(Task::is_finished);
+    let has_work = !practice.wishes.is_empty() && practice.task.is_none();
+    if is_done || has_work {
+        practice.take_answer();
+        practice.go_on();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bevy::tasks::TaskPool;
+
+    /// Counts, refuses places below, and is good with three points.
+    #[derive(Default)]
+    struct Counting(Vec<usize>, bool);
+
+    impl Counting {
+        fn counts(&self) -> (usize, usize) {
+            (self.0.iter().sum(), self.0.len())
+        }
+    }
+
+    impl Practising for Counting {
+        fn levels(&self) -> Vec<Level> {
+            Vec::new()
+        }
+
+        fn touch(&mut self, place: Point<Ct>) -> Result<(), String> {
+            if place.to_array()[2] < 0.0 {
+                return Err("covered".into());
+            }
+            if !std::mem::replace(&mut self.1, true) {
+                self.0.push(0);
+            }
+            *self.0.last_mut().unwrap() += 1;
+            Ok(())
+        }
+
+        fn lift(&mut self) -> Option<Hint> {
+            self.1 = false;
+            None
+        }
+
+        fn undo(&mut self) -> usize {
+            self.0.pop();
+            self.0.iter().sum()
+        }
+
+        fn register(&mut self) -> (String, bool) {
+            let points = self.counts().0;
+            (format!("{points} points"), points == 3)
+        }
+    }
+
+    fn settle(practice: &mut Practice) {
+        for _ in 0..2000 {
+            practice.take_answer();
+            practice.go_on();
+            if practice.task.is_none() && (practice.wishes.is_empty() || practice.score.is_some()) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("nothing came of it");
+    }
+
+    #[test]
+    fn what_is_asked_during_a_registration_is_done_after_it_in_order() {
+        AsyncComputeTaskPool::get_or_init(TaskPool::default);
+        let behind = Arc::new(Mutex::new(Counting::default()));
+        let mut practice = Practice::new(behind.clone());
+        let at = |z: f64| Wish::Touch(Point::new(0.0, 0.0, z));
+        let all = [at(1.0), at(2.0), Wish::Lift, at(3.0), at(4.0), Wish::Lift, Wish::Undo, at(-1.0), at(5.0)];
+        all.into_iter().for_each(|wish| practice.ask(wish));
+        settle(&mut practice);
+        assert_eq!(behind.lock().unwrap().counts(), (3, 2));
+        assert_eq!(practice.strokes.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(practice.refusal, None, "a touch that succeeds takes the reason away");
+        practice.ask(at(-1.0));
+        settle(&mut practice);
+        assert_eq!((practice.refusal.as_deref(), practice.points()), (Some("covered"), 3));
+        practice.ask(Wish::Register);
+        settle(&mut practice);
+        assert_eq!(practice.score, Some(("3 points".into(), true)));
+        practice.ask(at(9.0));
+        settle(&mut practice);
+        assert_eq!(practice.points(), 3, "after the score nothing is touched any more");
+    }
+}
