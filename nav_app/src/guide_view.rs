@@ -74,12 +74,16 @@ impl GuideView {
         let findings = self.state.judgement.as_ref().map(calib::Judgement::findings).unwrap_or_default();
         let worst = findings.iter().map(|f| f.verdict).max();
         let first = findings.iter().find(|f| Some(f.verdict) == worst);
-        first.map_or_else(String::new, |f| f.reason.clone())
+        match (first, &self.state.judgement) {
+            (Some(finding), _) => finding.reason.clone(),
+            (None, Some(_)) => "all checks passed".into(),
+            (None, None) => String::new(),
+        }
     }
 
     /// Where the tip is, and how well that is known.
     pub fn tip(&self) -> String {
-        let known = |([x, y, z], error): ([f64; 3], f64)| format!("({x:.1}, {y:.1}, {z:.1}) mm +- {error:.2} mm");
+        let known = |([x, y, z], error): ([f64; 3], f64)| format!("({x:.2}, {y:.2}, {z:.2}) mm +- {error:.2} mm");
         // A tip that is known to centimetres is none.
         self.state.tip_mm.filter(|tip| tip.1 < 50.0).map_or_else(|| "--".into(), known)
     }
@@ -106,7 +110,7 @@ impl GuideView {
 
     /// Names of the sides that are missing.
     pub fn missing(&self) -> String {
-        self.state.coverage.as_ref().map_or_else(|| "all sides".into(), |c| c.missing().join(" "))
+        self.state.coverage.as_ref().map_or_else(|| "all sides".into(), |c| c.missing().join(", "))
     }
 
     /// One line for those who see no picture.
@@ -116,7 +120,7 @@ impl GuideView {
         let (samples, tip) = (self.samples(), self.tip());
         let missing = self.missing();
         let missing = if missing.is_empty() { String::new() } else { format!(" (missing: {missing})") };
-        let is_alarm = matches!(self.state.step, Step::Connect | Step::Show);
+        let is_alarm = self.end.is_none() && matches!(self.state.step, Step::Connect | Step::Show);
         let mark = if is_alarm { "! " } else { "" };
         format!("{left:4.0} s left, {samples}; tip {tip}; {verdict}. {mark}{}{missing}", self.advice())
     }

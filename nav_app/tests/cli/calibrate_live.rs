@@ -108,7 +108,7 @@ fn a_tracker_that_never_comes_back_leaves_a_result_or_a_reason_and_an_end() {
     let output = user.join().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", message(&output));
     let told = message(&output);
-    assert!(told.contains("Time is up") && told.contains("to all sides"), "{told}");
+    assert!(told.contains("Time is up") && told.contains("Tilt the handle "), "{told}");
     // Nobody there at all.
     let output = calibrate(port, &["--until-accepted", "1"]);
     assert_eq!(output.status.code(), Some(3));

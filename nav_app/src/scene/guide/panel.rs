@@ -11,9 +11,9 @@ use super::{DESIGN, DISC, Shown};
 use crate::guide_view::GuideView;
 
 /// Middle of the disc.
-const MIDDLE: Vec2 = Vec2::new(490.0, 566.0);
+const MIDDLE: Vec2 = Vec2::new(500.0, 566.0);
 /// Size of the name of a side.
-const NAME: Vec2 = Vec2::new(170.0, 34.0);
+const NAME: Vec2 = Vec2::new(190.0, 34.0);
 /// Left edge and width of what stands beside the disc.
 const COLUMN: (f32, f32) = (1000.0, 890.0);
 
@@ -60,10 +60,8 @@ impl Field {
             }
             Self::Span if view.state.poses > 0 => format!("{:.0}", view.state.span_deg),
             Self::Span => "--".into(),
-            Self::Sides => coverage.map_or_else(
-                || "0 of 8".into(),
-                |c| format!("{} of {}", c.names.len() - c.missing().len(), c.names.len()),
-            ),
+            Self::Sides => coverage
+                .map_or_else(|| "0/8".into(), |c| format!("{}/{}", c.names.len() - c.missing().len(), c.names.len())),
             Self::Verdict => GuideView::verdict_word(view.verdict(), view.end.is_some()).to_owned(),
             Self::Reason => view.reason(),
             Self::Tip => view.tip(),
@@ -122,7 +120,7 @@ pub fn spawn(commands: &mut Commands<'_, '_>, camera: Entity, disc: Handle<Image
         let area = Area::new(MIDDLE.x - half, MIDDLE.y - half, DISC as f32, DISC as f32);
         root.spawn((area.node(1.0), ImageNode::new(disc).with_mode(NodeImageMode::Stretch)));
         (0..calib::coverage::SECTORS).for_each(|side| name(root, side));
-        let legend = "FILLED: done    STRIPES: missing    TRIANGLE: next    RING: the handle now";
+        let legend = "FILLED: done   STRIPES: missing   TRIANGLE: next   RING: now";
         root.spawn((text(legend, 24.0, palette::CAPTION), widgets::at(60.0, 1022.0)));
         advice(root);
         numbers(root);
@@ -155,7 +153,9 @@ fn name(root: &mut ChildSpawnerCommands<'_>, side: usize) {
     let angle = std::f32::consts::TAU * side as f32 / calib::coverage::SECTORS as f32;
     let (sin, cos) = angle.sin_cos();
     let far = 0.5 * DISC as f32 + 26.0;
-    let x = MIDDLE.x + cos * (far + 0.42 * NAME.x * cos.abs()) - 0.5 * NAME.x;
+    // Beside the disc half the name is to be passed as well.
+    let beside = 0.38 * NAME.x * (1.5 * cos).clamp(-1.0, 1.0);
+    let x = MIDDLE.x + cos * far + beside - 0.5 * NAME.x;
     let y = MIDDLE.y - sin * far - 0.5 * NAME.y;
     let mut node = Area::new(x, y, NAME.x, NAME.y).node(1.0);
     (node.justify_content, node.align_items) = (JustifyContent::Center, AlignItems::Center);
