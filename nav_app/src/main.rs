@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod failure;
 mod grade_colours;
+mod guide_view;
 mod page;
 mod progress;
 mod quantile;

@@ -35,7 +35,7 @@ pub use bench_render::BenchRenderArguments;
 pub use bench_stream::{BenchStreamArguments, ObserverWork, StreamCase, StreamObserverArguments};
 pub use calibrate::{
     Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
-    PivotArguments, PoseOptions, TemporalArguments,
+    PivotArguments, PoseOptions, TemporalArguments, TipArguments,
 };
 pub use case_report::ReportArguments;
 pub use drr::DrrArguments;

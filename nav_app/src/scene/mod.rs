@@ -18,6 +18,7 @@ mod camera;
 mod enlarge;
 mod eyes;
 mod flow;
+mod guide;
 mod hanging;
 mod headless;
 mod keys;
@@ -67,6 +68,7 @@ use engine::case::Case;
 use geom::{Ct, Point};
 
 pub use adapter::{adapters, display_name, for_window as adapter_for_window};
+pub use guide::{render_guide, run_guide};
 pub use hanging::SliceMode;
 pub use headless::{render_headless, render_headless_with};
 pub use measure::{FrameRun, MemorySample, measure_frames, measure_memory};
