@@ -50,3 +50,22 @@ impl Clock for VirtualClock {
 
 /// One millisecond in nanoseconds.
 pub const MILLISECOND_NS: u64 = 1_000_000;
+
+/// Year, month and day of a day counted from 1970-01-01 (Hinnant, chrono-compatible low-level date algorithms, 2013).
+///
+/// ```
+/// assert_eq!(engine::clock::calendar_day(19_782), [2024, 2, 29]);
+/// ```
+#[must_use]
+pub const fn calendar_day(days: u64) -> [u64; 3] {
+    // Years begin in March, so that a leap day ends one.
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let january_or_february = if month <= 2 { 1 } else { 0 };
+    [year_of_era + era * 400 + january_or_february, month, day]
+}

@@ -18,6 +18,7 @@ mod scene;
 #[path = "no_scene.rs"]
 mod scene;
 mod scene_input;
+mod shown_alignment;
 
 use std::process::ExitCode;
 

@@ -332,16 +332,9 @@ fn date_and_time(seconds: u64) -> (String, String) {
     (date(days), format!("{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60))
 }
 
-/// Days since 1970 to YYYYMMDD (Hinnant, chrono-compatible low-level date algorithms, 2013).
+/// Days since 1970 to YYYYMMDD.
 fn date(days: u64) -> String {
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let [year, month, day] = crate::clock::calendar_day(days);
     format!("{year:04}{month:02}{day:02}")
 }
 

@@ -37,6 +37,13 @@ impl SceneFrame {
         axes(left, posterior, superior)
     }
 
+    /// A direction of the scene (m) in the CT, mm.
+    #[must_use]
+    pub fn ct_direction(&self, direction: Vec3) -> Vector<Ct> {
+        let [x, y, z] = (direction / M_PER_MM).to_array().map(f64::from);
+        Vector::new(-x, z, y)
+    }
+
     /// A vertex normal.
     #[must_use]
     pub fn normal(&self, [left, posterior, superior]: [f32; 3]) -> Vec3 {
