@@ -10,7 +10,6 @@ pub fn seconds_since_1970() -> u64 {
 }
 
 /// Now in UTC, as RFC 3339 writes it.
-#[cfg_attr(not(feature = "scene"), allow(dead_code, reason = "corrections are made in windows"))]
 pub fn now() -> String {
     engine::clock::rfc3339(seconds_since_1970())
 }

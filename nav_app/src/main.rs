@@ -20,6 +20,7 @@ mod scene;
 #[path = "no_scene.rs"]
 mod scene;
 mod scene_input;
+mod shown_alignment;
 #[cfg(feature = "scene")]
 mod xray_window;
 

@@ -12,9 +12,11 @@
 #![allow(clippy::too_many_arguments, reason = "a system's arguments are what it reads and writes, not a call's")]
 
 mod adapter;
+mod alignment;
 #[cfg(test)]
 mod allocation_test;
 mod camera;
+mod corrections;
 mod enlarge;
 mod eyes;
 mod flow;
@@ -163,6 +165,7 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     volume::plugin(app);
     screws::plugin(app);
     residuals::plugin(app);
+    alignment::plugin(app);
     app.init_resource::<quality::Quality>();
     let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();

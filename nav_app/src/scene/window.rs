@@ -20,6 +20,7 @@ use bevy::winit::{UpdateMode, WinitSettings};
 use geom::{Ct, Tip};
 
 use super::camera::{self, MainCamera, Orbit};
+use super::corrections::{self, Correcting};
 use super::enlarge::{self, Enlarged};
 use super::hanging::SliceMode;
 use super::keys::{self, Action, Chosen};
@@ -127,6 +128,7 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
         app.insert_resource(WinitSettings::continuous());
     }
     super::add_content(&mut app, Content::new(input.case, input.header), Feed::live(input.snapshots));
+    corrections::plugin(&mut app);
     let own = matches!(volume.preset, Preset::Curve(_)).then(|| volume.preset.clone());
     let frame = if device.is_software { MOVING_FRAME.1 } else { MOVING_FRAME.0 };
     let opening = Opening::new(opener);
@@ -149,9 +151,8 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
                 press_keys,
                 enlarge::use_mouse,
                 frame_first_pose,
-                orbit_control::apply
-                    .run_if(|enlarged: Res<'_, Enlarged>| enlarged.plane.is_none())
-                    .run_if(practice::hand::is_free),
+                corrections::drag.run_if(corrections::may_correct),
+                orbit_control::apply.run_if(turns_view).run_if(practice::hand::is_free),
             )
                 .chain()
                 .before(camera::follow_orbit),
@@ -167,6 +168,11 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
     app.run();
     let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(opened)
+}
+
+/// The mouse turns the view: no slice lies over it, and no landmark is held.
+fn turns_view(enlarged: Res<'_, Enlarged>, correcting: Res<'_, Correcting>) -> bool {
+    enlarged.plane.is_none() && !correcting.is_dragging()
 }
 
 fn spawn(

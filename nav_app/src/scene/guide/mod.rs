@@ -60,12 +60,7 @@ struct DiscImage(Handle<Image>);
 /// # Errors
 /// There is no display or no Vulkan device; the message says what helps.
 pub fn run_guide(feed: GuideFeed) -> Result<()> {
-    if adapter::display_name().is_none() {
-        bail!("there is no display to open a window on; leave --window out, the terminal tells the same");
-    }
-    if adapter::adapters().is_empty() {
-        bail!(adapter::NO_DEVICE);
-    }
+    adapter::for_window()?;
     let resolution = WindowResolution::new(DESIGN.x as u32, DESIGN.y as u32);
     let window = Window { title: "SpineNav calibration - research use only".into(), resolution, ..default() };
     let mut app = App::new();
