@@ -22,7 +22,7 @@ from radiographs.album import (
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
@@ -38,7 +38,7 @@ HELD_OUT = [
 ]
 FAILURES = [
     "no real radiograph was available: trained and measured on radiographs computed from CTs and masks only",
-    "a short training on one shared CPU core, far from converged",
+    "under an hour of training on one shared CPU core, not converged",
     "soft tissue, ribs, skull and arms of the composed spines are simple solids; all femoral heads are spheres",
 ]
 CONTRAST = {

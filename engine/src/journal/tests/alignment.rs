@@ -15,7 +15,7 @@ fn recorded(turn: f64) -> RecordedRegistration {
         Twist { rotation_rad: Vector3::new(turn, 0.3, -0.1), translation_mm: Vector3::new(1.0 / 3.0, -7.0, 90.0) };
     RecordedRegistration {
         patient_from_ct: Transform::<Patient, Ct>::exp(&twist),
-        covariance: PoseCovariance::new(geom::nalgebra::Matrix6::identity() * 1e-4).unwrap(),
+        covariance: PoseCovariance::new(nalgebra::Matrix6::identity() * 1e-4).unwrap(),
         verdict: Verdict::Accept,
         rms_mm: 0.3,
         inliers: 200,
