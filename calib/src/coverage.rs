@@ -20,14 +20,21 @@ pub struct Coverage {
     pub reached_deg: [f64; SECTORS],
     /// What each sector is called: the axes of the room it points along.
     pub names: [String; SECTORS],
+    /// Where each sector points, unit vectors in the room's axes; the first is
+    /// the right of the picture, the others follow counterclockwise.
+    pub towards: [[f64; 3]; SECTORS],
     /// Tilt that every sector needs, degrees.
     pub wanted_deg: f64,
     /// Azimuth and tilt of single poses, degrees, at most 2000.
     pub samples_deg: Vec<[f64; 2]>,
+    /// Azimuth and tilt of the last pose, degrees.
+    pub latest_deg: Option<[f64; 2]>,
 }
 
 impl Coverage {
-    /// Coverage of `direction` (of the tool, usually from array to tip).
+    /// Coverage of `direction` (of the tool; from tip to array, when sectors
+    /// are to say where the handle was tilted to and the picture is what a
+    /// person sees who looks down on the handle).
     ///
     /// * `wanted_deg` - tilt to each side that counts as covered; 15 to every
     ///   side is a span of 30.
@@ -39,13 +46,29 @@ impl Coverage {
         direction: Vector<Tool>,
         wanted_deg: f64,
     ) -> Result<Self, CalibrationError> {
+        Self::facing(room_from_tool, direction, wanted_deg, None)
+    }
+
+    /// As [`Self::new`], in a picture whose right is as near as can be to
+    /// `right` of the room: so that it stays as it is while poses come.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn facing<Room: Frame>(
+        room_from_tool: &[Transform<Room, Tool>],
+        direction: Vector<Tool>,
+        wanted_deg: f64,
+        right: Option<Vector<Room>>,
+    ) -> Result<Self, CalibrationError> {
         let poses = rigids(room_from_tool, "pose")?;
         let own = direction.vector3().try_normalize(1e-9).unwrap_or_else(Vector3::z);
         let turned: Vec<Vector3<f64>> = poses.iter().map(|p| p.rotation * own).collect();
         let middle = turned.iter().sum::<Vector3<f64>>().try_normalize(1e-9).unwrap_or_else(Vector3::z);
-        // Azimuth 0 is the room's axis most across the mean.
-        let least = Vector3::ith(middle.iamin(), 1.0);
-        let right = (least - middle * middle.dot(&least)).normalize();
+        // Azimuth 0 is as asked for, or the room's axis most across the mean.
+        let across = |v: Vector3<f64>| (v - middle * middle.dot(&v)).try_normalize(0.1);
+        let right = right
+            .and_then(|right| across(right.vector3()))
+            .unwrap_or_else(|| across(Vector3::ith(middle.iamin(), 1.0)).unwrap_or_else(Vector3::x));
         let up = middle.cross(&right);
         let polar = |v: &Vector3<f64>| {
             let tilt = v.dot(&middle).clamp(-1.0, 1.0).acos().to_degrees();
@@ -58,15 +81,17 @@ impl Coverage {
             let tilts: Vec<f64> = all.iter().filter(|s| sector(s[0]) == k).map(|s| s[1]).collect();
             if tilts.is_empty() { 0.0 } else { quantile(&tilts, 0.98) }
         };
-        let name = |k: usize| {
+        let towards = |k: usize| {
             let azimuth = (k as f64 * width).to_radians();
-            axis_name(&(right * azimuth.cos() + up * azimuth.sin()))
+            right * azimuth.cos() + up * azimuth.sin()
         };
         let stride = all.len().div_ceil(2000).max(1);
         Ok(Self {
             reached_deg: std::array::from_fn(reached),
-            names: std::array::from_fn(name),
+            names: std::array::from_fn(|k| axis_name(&towards(k))),
+            towards: std::array::from_fn(|k| towards(k).into()),
             wanted_deg,
+            latest_deg: all.last().copied(),
             samples_deg: all.into_iter().step_by(stride).collect(),
         })
     }
@@ -74,8 +99,22 @@ impl Coverage {
     /// Sectors that were tilted to too little, by name.
     #[must_use]
     pub fn missing(&self) -> Vec<&str> {
-        let is_missing = |(reached, _): &(&f64, &String)| **reached < self.wanted_deg;
-        self.reached_deg.iter().zip(&self.names).filter(is_missing).map(|(_, name)| name.as_str()).collect()
+        (0..SECTORS).filter(|k| self.is_missing(*k)).map(|k| self.names[k].as_str()).collect()
+    }
+
+    /// True for a sector that was tilted to too little.
+    #[must_use]
+    pub fn is_missing(&self, sector: usize) -> bool {
+        self.reached_deg.get(sector).is_some_and(|reached| *reached < self.wanted_deg)
+    }
+
+    /// The missing sector that is the shortest way round from the last pose.
+    #[must_use]
+    pub fn next_missing(&self) -> Option<usize> {
+        let width = 360.0 / SECTORS as f64;
+        let from = self.latest_deg.map_or(0.0, |latest| latest[0]);
+        let turn = |k: usize| (k as f64 * width - from + 180.0).rem_euclid(360.0) - 180.0;
+        (0..SECTORS).filter(|k| self.is_missing(*k)).min_by(|a, b| turn(*a).abs().total_cmp(&turn(*b).abs()))
     }
 
     /// One line a sector, a bar of its tilt, and what is missing.
@@ -162,5 +201,23 @@ mod tests {
         assert!(!part.missing().contains(&"+y"), "{}", part.text());
         assert!(part.text().contains("missing") && part.svg().contains("#f3c4b8"));
         assert!(Coverage::new::<Tracker>(&[], axis, 15.0).unwrap().missing().len() == SECTORS);
+    }
+
+    #[test]
+    fn the_next_side_is_the_nearest_missing_one_and_the_picture_does_not_turn() {
+        let axis = Vector::<Tool>::new(0.0, 0.0, 1.0);
+        let poses = PivotScene { tilt_deg: 20.0, ..PivotScene::default() }.poses(&mut Draws::new(1));
+        // All but what leans to +x, the last one to +y.
+        let lean = |p: &Transform<Tracker, Tool>| p.rotation() * Vector3::z();
+        let mut part: Vec<Transform<Tracker, Tool>> =
+            poses.iter().filter(|p| lean(p).x < 0.0 || lean(p).y.abs() > lean(p).x).copied().collect();
+        part.extend(poses.iter().find(|p| lean(p).y > 0.25 && lean(p).x.abs() < 0.05));
+        let right = Some(Vector::<Tracker>::new(0.0, 1.0, 0.0));
+        let found = Coverage::facing(&part, axis, 15.0, right).unwrap();
+        assert!(found.towards[0][1] > 0.95 && found.names[0] == "+y", "{:?}", found.names);
+        assert!(found.latest_deg.is_some_and(|[azimuth, _]| !(30.0..330.0).contains(&azimuth)));
+        let next = found.next_missing().unwrap();
+        assert!(found.is_missing(next) && found.towards[next][0] > 0.6, "{}", found.text());
+        assert!(Coverage::new(&poses, axis, 15.0).unwrap().next_missing().is_none());
     }
 }

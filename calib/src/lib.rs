@@ -8,7 +8,8 @@
 //! | [`landmarks`], [`fiducials`] | paired points, and the error they predict elsewhere |
 //! | [`phantom`] | the accuracy of a pointer on a phantom with divots |
 //! | [`drift`] | whether what should be fixed stays fixed |
-//! | [`coverage`] | which orientations are still missing |
+//! | [`tip`] | the tip of a tool from landmarks whose places are known |
+//! | [`coverage`], [`guide`] | which orientations are still missing, and what to do next |
 //! | [`simulate`] | measurements with a known truth |
 //!
 //! Every result carries a covariance, its residuals and a [`Judgement`]:
@@ -21,6 +22,7 @@ pub mod coverage;
 pub mod drift;
 mod error;
 pub mod fiducials;
+pub mod guide;
 pub mod hand_eye;
 pub mod landmarks;
 pub mod phantom;
@@ -30,6 +32,7 @@ pub mod simulate;
 mod statistics;
 mod stream;
 pub mod temporal;
+pub mod tip;
 mod verdict;
 
 pub use coverage::Coverage;
@@ -41,4 +44,5 @@ pub use landmarks::{Landmarks, landmarks};
 pub use phantom::{PhantomAccuracy, PhantomSettings, phantom_accuracy};
 pub use pivot::{Pivot, PivotSettings, pivot};
 pub use temporal::{Temporal, TemporalSettings, temporal};
+pub use tip::{LandmarkTip, TipSettings, tip_from_landmarks};
 pub use verdict::{Finding, Judgement, Verdict};

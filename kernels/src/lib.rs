@@ -25,6 +25,7 @@
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
 //! | [`disk_space`] | room on a disk | `engine::dicom_receiver` |
 //! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
+//! | [`system_calls`] | what a reader of strange files may not ask the system | `engine::io` |
 //! | [`processor_affinity`] | threads that share a processor | `engine::rt` |
 //! | [`point_to_plane`] | sums over the points of a registration | `engine::register` |
 
@@ -51,6 +52,7 @@ pub mod program;
 pub mod radiograph;
 pub mod resample;
 pub mod roofline;
+pub mod system_calls;
 pub mod tensor;
 pub mod weights;
 

@@ -4,10 +4,12 @@
 
 mod assets;
 mod bone_colours;
+mod calendar;
 mod cli;
 mod commands;
 mod failure;
 mod grade_colours;
+mod guide_view;
 mod page;
 mod progress;
 mod quantile;
@@ -18,6 +20,9 @@ mod scene;
 #[path = "no_scene.rs"]
 mod scene;
 mod scene_input;
+mod shown_alignment;
+#[cfg(feature = "scene")]
+mod xray_window;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,11 @@
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use engine::rt::Snapshot;
 
+use crate::guide_view::GuideView;
 pub use crate::scene_input::{SceneHeader, SceneInput};
 
 /// What every door says.
@@ -36,6 +38,25 @@ pub const fn display_name() -> Option<String> {
 /// # Errors
 /// Always.
 pub fn run_window(_: SceneInput) -> anyhow::Result<()> {
+    anyhow::bail!(WITHOUT)
+}
+
+/// Where a guide's views would come from, and whether there will be no more.
+pub type GuideFeed = Arc<dyn Fn() -> (Option<GuideView>, bool) + Send + Sync>;
+
+/// Opens no window.
+///
+/// # Errors
+/// Always.
+pub fn run_guide(_: GuideFeed) -> anyhow::Result<()> {
+    anyhow::bail!(WITHOUT)
+}
+
+/// Draws nothing.
+///
+/// # Errors
+/// Always.
+pub fn render_guide(_: GuideView, _: &Path) -> anyhow::Result<PathBuf> {
     anyhow::bail!(WITHOUT)
 }
 

@@ -14,6 +14,7 @@ use geom::{Ct, Patient, Point, Tip};
 
 use crate::failure::{Blame, Failure};
 use crate::scene::SnapshotFeed;
+use crate::shown_alignment::SharedAlignment;
 
 /// Everything the scene draws.
 pub struct SceneInput {
@@ -47,6 +48,8 @@ pub struct SceneHeader {
     pub touched: Option<Arc<Touched>>,
     /// Where more points would help, best first.
     pub hints: Vec<Hint>,
+    /// The alignment, where it is followed.
+    pub alignment: Option<SharedAlignment>,
     /// The instrument's own shape: mm, tip at the origin, handle along +z.
     pub tool_shape: Option<Arc<Mesh>>,
 }

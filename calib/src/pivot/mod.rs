@@ -30,6 +30,7 @@ pub(crate) use recording::check_times;
 pub use recording::{Dwell, DwellSettings, RecordedPivot, find_dwells, pivot_recording};
 pub use solve::PivotNoise;
 pub use span::RotationSpan;
+pub(crate) use span::span_of;
 pub use spin::{Spin, spin, tool_from_tip};
 pub use steps::{Moved, Step};
 

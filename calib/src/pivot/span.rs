@@ -41,3 +41,9 @@ pub(crate) fn rotation_span(problem: &Problem<'_>, counts: &[bool]) -> RotationS
     let widest = quantile(&angles, 0.95);
     RotationSpan { span_deg: if widest.is_finite() { 2.0 * widest } else { 0.0 }, weakest: weakest.into() }
 }
+
+/// Span of poses that belong to no place.
+pub(crate) fn span_of(poses: &[Rigid]) -> RotationSpan {
+    let group = vec![0; poses.len()];
+    rotation_span(&Problem { poses, group: &group, groups: 1 }, &vec![true; poses.len()])
+}

@@ -53,7 +53,6 @@ pub(crate) fn find_step(problem: &Problem<'_>, fit: &Fit, limit_mm: f64) -> Opti
     let whole = Problem { poses: &poses, group: &all, groups: 1 };
     let (base, sigma) = reweighted(&whole, 15)?;
     let vectors: Vec<Vector3<f64>> = residuals(&whole, &base);
-    let inflation = correlation_time(&vectors.iter().map(|v| (*v).into()).collect::<Vec<_>>());
     let mut best: Option<(f64, f64, Step)> = None;
     for (moved, poses) in [(Moved::Pivot, &poses), (Moved::Tip, &inverses)] {
         for cut in (1..CUTS).map(|i| i * poses.len() / CUTS) {
@@ -66,11 +65,13 @@ pub(crate) fn find_step(problem: &Problem<'_>, fit: &Fit, limit_mm: f64) -> Opti
             let gain = truncated(&vectors, scale) - truncated(&own, scale);
             let shift_mm = (solution.pivots[1] - solution.pivots[0]).norm();
             if best.as_ref().is_none_or(|b| gain > b.0) {
-                best = Some((gain, shift_mm, Step { moved, shift_mm, at_pose: cut * stride }));
+                // Of what the step leaves: a step is slow itself, and would hide behind its own slowness.
+                let inflation = correlation_time(&own.iter().map(|v| (*v).into()).collect::<Vec<_>>());
+                best = Some((gain, MIN_GAIN * inflation, Step { moved, shift_mm, at_pose: cut * stride }));
             }
         }
     }
-    best.filter(|(gain, shift_mm, _)| *gain > MIN_GAIN * inflation && *shift_mm > limit_mm).map(|b| b.2)
+    best.filter(|(gain, needed, step)| gain > needed && step.shift_mm > limit_mm).map(|b| b.2)
 }
 
 fn truncated(vectors: &[Vector3<f64>], sigma: f64) -> f64 {

@@ -14,6 +14,7 @@ use geom::nalgebra::Vector3;
 use sha2::{Digest, Sha256};
 
 use super::part::colour;
+use crate::clock::civil_date;
 use crate::io::{WriteError, write_whole};
 use crate::level::{Level, present};
 use crate::volume::{Grid, LabelMap};
@@ -329,20 +330,8 @@ fn uid(map: &LabelMap, what: &str) -> String {
 /// Date and time as DICOM writes them.
 fn date_and_time(seconds: u64) -> (String, String) {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    (date(days), format!("{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60))
-}
-
-/// Days since 1970 to YYYYMMDD (Hinnant, chrono-compatible low-level date algorithms, 2013).
-fn date(days: u64) -> String {
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}")
+    let [year, month, day] = civil_date(days);
+    (format!("{year:04}{month:02}{day:02}"), format!("{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60))
 }
 
 #[cfg(test)]
@@ -351,7 +340,7 @@ mod tests {
 
     #[test]
     fn dates_and_decimals_are_as_the_standard_wants_them() {
-        assert_eq!((date(0), date(19_782), date(20_454)), ("19700101".into(), "20240229".into(), "20260101".into()));
+        assert_eq!(date_and_time(19_782 * 86_400 + 3_661), ("20240229".into(), "010101".into()));
         for value in [-123.456_789_012_345, 0.703_125, 1e-9, -0.0, 12_345_678.901_234] {
             let text = decimal(value);
             assert!(text.len() <= 16, "{text}");

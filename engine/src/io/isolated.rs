@@ -1,8 +1,8 @@
 //! Images from strangers, read by another process.
 //!
 //! Decoders are where files attack: the process that decodes has a limit on its
-//! memory and time, may write no file and leaves no core dump; when it dies,
-//! this one reports a bad file and goes on. Costs one more copy of the volume
+//! memory and time, may write no file, leaves no core dump, and (on Linux) has no
+//! sockets and starts no process; when it dies, this one reports a bad file and goes on. Costs one more copy of the volume
 //! and a process start (`docs/security.md` has the figures).
 //!
 //! The parent calls [`ReaderProcess::read_ct`]; its child, the same program
@@ -168,7 +168,8 @@ fn say(out: &mut impl Write, answer: &Answer) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Limits of this process from now on: memory, processor time, no files, no core dump.
+/// Limits of this process from now on: memory, processor time, no files, no core dump,
+/// no sockets and no processes.
 fn confine(limits: &Limits) -> std::io::Result<()> {
     let seconds = limits.time.as_secs().max(1);
     for (resource, limit) in
@@ -176,5 +177,7 @@ fn confine(limits: &Limits) -> std::io::Result<()> {
     {
         rlimit::setrlimit(resource, limit, limit)?;
     }
+    // A wall more where there is one; a system without filters has the others.
+    let _unsupported = kernels::system_calls::refuse_system_calls();
     Ok(())
 }

@@ -6,16 +6,20 @@ use super::appender::LossCause;
 use super::event_number;
 use super::kind::RecordKind;
 use super::payload::{Fields, Layout, Payload};
+use super::recorded_alignment::RecordedAlignment;
 use super::recorded_registration::RecordedRegistration;
 use super::recovery::TornTail;
 use super::session_start::SessionStart;
 use super::words_content;
+use crate::level::Level;
 use crate::rt::Snapshot;
 use crate::safety::{Alarms, Event};
 use crate::track::TrackerPacket;
 
 /// Longest text of a note or state, bytes.
 const TEXT_BYTES: u16 = 900;
+/// Longest correction, bytes: a landmark of a few points.
+const CORRECTION_BYTES: u16 = 2000;
 
 /// What the navigation loop was told beside packets.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +88,12 @@ pub enum Entry {
     Recovered(TornTail),
     /// The session ended in order.
     SessionEnd,
+    /// A registration of one level.
+    LevelRegistration(Level, Box<RecordedRegistration>),
+    /// The alignment before and now.
+    Alignment(Box<RecordedAlignment>),
+    /// What a person corrected by hand, as the JSON of a correction file.
+    Correction(String),
 }
 
 impl Entry {
@@ -129,6 +139,12 @@ impl Entry {
                 Self::Recovered(TornTail { segment: fields.u32()?, offset: fields.u64()?, bytes: fields.u64()? })
             }
             RecordKind::SessionEnd => Self::SessionEnd,
+            RecordKind::LevelRegistration => {
+                let level = Level::from_number(fields.u8()?).ok_or("there is no such level")?;
+                Self::LevelRegistration(level, Box::new(RecordedRegistration::read(fields)?))
+            }
+            RecordKind::Alignment => Self::Alignment(Box::new(RecordedAlignment::read(fields)?)),
+            RecordKind::Correction => Self::Correction(fields.text()?.into()),
         })
     }
 
@@ -173,6 +189,15 @@ impl Entry {
                 RecordKind::Recovered
             }
             Self::SessionEnd => RecordKind::SessionEnd,
+            Self::LevelRegistration(level, registration) => {
+                payload.u8(level.number()).bytes(registration.payload().as_slice());
+                RecordKind::LevelRegistration
+            }
+            Self::Alignment(alignment) => return (RecordKind::Alignment, alignment.payload()),
+            Self::Correction(json) => {
+                payload.text(json, CORRECTION_BYTES);
+                RecordKind::Correction
+            }
         };
         (kind, payload)
     }

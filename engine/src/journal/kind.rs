@@ -27,11 +27,17 @@ pub enum RecordKind {
     Recovered = 10,
     /// The session ended in order.
     SessionEnd = 11,
+    /// A level was registered by itself.
+    LevelRegistration = 12,
+    /// The alignment before and now.
+    Alignment = 13,
+    /// A person moved a landmark or renamed a level.
+    Correction = 14,
 }
 
 impl RecordKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::SessionStart,
         Self::Packet,
         Self::Snapshot,
@@ -43,6 +49,9 @@ impl RecordKind {
         Self::Lost,
         Self::Recovered,
         Self::SessionEnd,
+        Self::LevelRegistration,
+        Self::Alignment,
+        Self::Correction,
     ];
 
     /// The number in the file.
@@ -72,6 +81,6 @@ mod tests {
         for (index, kind) in RecordKind::ALL.into_iter().enumerate() {
             assert_eq!((usize::from(kind.number()), RecordKind::from_number(kind.number())), (index + 1, Some(kind)));
         }
-        assert_eq!((RecordKind::from_number(0), RecordKind::from_number(12)), (None, None));
+        assert_eq!((RecordKind::from_number(0), RecordKind::from_number(15)), (None, None));
     }
 }

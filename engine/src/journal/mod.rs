@@ -16,6 +16,7 @@
 //! | `scan`, `reader` | every check made, record by record |
 //! | `entry` and what it names | what the content of each kind of record means |
 //! | `recorder` | what the navigation thread writes down |
+//! | `recorded_alignment` | alignment values, and the same computed again |
 //! | `replay`, `source` | a session run again: to compare, or as a tracker |
 //! | `tracker_recording` | a tracker written down without guidance |
 //!
@@ -30,6 +31,7 @@ pub mod format;
 mod kind;
 mod payload;
 mod reader;
+mod recorded_alignment;
 mod recorded_registration;
 mod recorder;
 mod recovery;
@@ -50,6 +52,7 @@ pub use folder::segment_path;
 pub use kind::RecordKind;
 pub use payload::{Fields, PAYLOAD_BYTES, Payload};
 pub use reader::{End, ReadLimits, Reader};
+pub use recorded_alignment::{AlignmentReplay, RecordedAlignment, verify_alignment};
 pub use recorded_registration::{RecordedRegistration, last_registration};
 pub use recorder::Recorder;
 pub use recovery::TornTail;

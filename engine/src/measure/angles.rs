@@ -216,6 +216,18 @@ pub fn cobb(spine: &Spine) -> Measure {
     Ok(Value { value, sd, landmarks: vec![format!("{upper}-superior"), format!("{lower}-inferior")] })
 }
 
+/// The coronal angle between the upper endplate of `upper` and the lower one of `lower`, with its sign.
+///
+/// # Errors
+/// Which endplate is not there.
+pub(super) fn cobb_between(spine: &Spine, upper: Level, lower: Level) -> Measure {
+    let legs = [(upper, Side::Superior), (lower, Side::Inferior)];
+    let [a, b] = legs.map(|(level, side)| spine.endplate(level, side).map(|p| tilt_deg(p, coronal())));
+    let (a, b) = (a?, b?);
+    let landmarks = vec![format!("{upper}-superior"), format!("{lower}-inferior")];
+    Ok(Value { value: a.0 - b.0, sd: a.1.hypot(b.1), landmarks })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,14 @@ pub enum CorrectionError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system could not write it.
+    #[error("the corrections were not saved in {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// It is larger than any list of landmarks.
     #[error("{path} has {bytes} bytes, a correction file has at most {MAX_BYTES}; is it the right file?")]
     TooLarge {
@@ -78,7 +86,8 @@ pub enum CorrectionError {
 /// ```
 ///
 /// Points are LPS mm. An endplate needs three, or two (front and back corner:
-/// the plate is then level from left to right); a femoral head needs four on
+/// the plate is then level from left to right), or its front, back, left and
+/// right end in this order, which then stay its ends; a femoral head needs four on
 /// its surface; C7 needs one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +181,55 @@ impl Corrections {
         self.levels.is_empty() && self.landmarks.is_empty()
     }
 
+    /// Takes a later change: levels are renamed after those before, landmarks of a renamed level keep to it, and
+    /// landmarks replace those of the same name.
+    pub fn merge(&mut self, change: Self) {
+        let renamed = |name: &String| change.levels.get(name).unwrap_or(name).clone();
+        // Keys are the names in the map.
+        let is_known = |name: &String| self.levels.values().any(|now| now == name);
+        let new: Vec<(String, String)> =
+            change.levels.iter().filter(|(from, _)| !is_known(from)).map(|(a, b)| (a.clone(), b.clone())).collect();
+        self.levels.values_mut().for_each(|now| *now = renamed(now));
+        self.levels.extend(new);
+        self.levels.retain(|from, to| from != to);
+        let moved = std::mem::take(&mut self.landmarks).into_iter().map(|(name, points)| {
+            let name = match name.split_once('-') {
+                Some((level, side)) => format!("{}-{side}", renamed(&level.to_owned())),
+                None => name,
+            };
+            (name, points)
+        });
+        self.landmarks = moved.collect();
+        self.landmarks.extend(change.landmarks);
+        (self.by, self.when) = (change.by, change.when);
+    }
+
+    /// The same as changes one after the other, each with all levels or one landmark, as a journal keeps them.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<Self> {
+        let of = |levels: BTreeMap<String, String>, landmarks: BTreeMap<String, Vec<[f64; 3]>>| Self {
+            by: self.by.clone(),
+            when: self.when.clone(),
+            levels,
+            landmarks,
+        };
+        let levels = (!self.levels.is_empty()).then(|| of(self.levels.clone(), BTreeMap::new()));
+        let landmark =
+            |(name, points): (&String, &Vec<[f64; 3]>)| of(BTreeMap::new(), [(name.clone(), points.clone())].into());
+        levels.into_iter().chain(self.landmarks.iter().map(landmark)).collect()
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`CorrectionError::Write`].
+    pub fn write(&self, path: &Path) -> Result<(), CorrectionError> {
+        let failed = |source| CorrectionError::Write { path: path.into(), source };
+        let text = serde_json::to_string_pretty(self).map_err(|e| failed(e.into()))?;
+        let new = path.with_extension(format!("json.{}", std::process::id()));
+        std::fs::write(&new, format!("{text}\n")).and_then(|()| std::fs::rename(&new, path)).map_err(failed)
+    }
+
     /// Renames levels in `map`, all at once, so that a whole column can move up.
     ///
     /// # Errors
@@ -229,6 +287,12 @@ impl Corrections {
 
 fn plate_of(points: &[[f64; 3]]) -> Option<Endplate> {
     let mut points: Vec<Vector3<f64>> = points.iter().map(|p| Vector3::from(*p)).collect();
+    if let [front, back, left, right] = points[..] {
+        let along = |v: Vector3<f64>, axis: Vector3<f64>| v.dot(&axis) > 0.7 * v.norm();
+        if along(front - back, -Vector3::y()) && along(left - right, Vector3::x()) {
+            return Endplate::of_ends([front, back, left, right], HAND_SD_MM, Origin::ByHand);
+        }
+    }
     if let [a, b] = points[..] {
         // Two corners: level from left to right.
         let middle = (a + b) / 2.0;
@@ -276,4 +340,27 @@ fn sphere_of(points: &[[f64; 3]]) -> Option<Sphere> {
         (points.iter().map(|p| ((p - centre).norm() - radius_mm).powi(2)).sum::<f64>() / points.len() as f64).sqrt();
     let centre_sd_mm = HAND_SD_MM * (3.0 / points.len() as f64).sqrt();
     (10.0..=45.0).contains(&radius_mm).then_some(Sphere { centre, radius_mm, rms_mm, cover: 1.0, centre_sd_mm })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn levels(pairs: &[(&str, &str)]) -> Corrections {
+        let levels = pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        Corrections { levels, by: "Dr. Example".into(), ..Corrections::default() }
+    }
+
+    #[test]
+    fn a_level_renamed_twice_is_renamed_from_the_map_and_its_landmarks_go_along() {
+        let mut all = levels(&[("T12", "L1"), ("L1", "L2")]);
+        all.landmarks.insert("L2-superior".into(), vec![[0.0; 3]]);
+        all.landmarks.insert("sacral-plate".into(), vec![[1.0; 3]]);
+        all.merge(levels(&[("L1", "T12"), ("L2", "L1")]));
+        assert!(all.levels.is_empty(), "back as in the map: {:?}", all.levels);
+        assert_eq!(all.landmarks.keys().collect::<Vec<_>>(), ["L1-superior", "sacral-plate"]);
+        all.merge(levels(&[("L3", "L4")]));
+        all.merge(levels(&[("L4", "L5")]));
+        assert_eq!(all.levels, levels(&[("L3", "L5")]).levels);
+    }
 }

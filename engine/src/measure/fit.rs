@@ -3,7 +3,7 @@
 //! Promises a fit that a third of foreign points does not move, and the standard
 //! deviation of what is read from it. Called by the endplates and femoral heads.
 
-use geom::nalgebra::{Matrix3, Matrix4, Vector3, Vector4};
+use geom::nalgebra::{Matrix3, Matrix4, UnitQuaternion, Vector3, Vector4};
 
 use crate::register::random::Random;
 
@@ -48,6 +48,12 @@ impl Plane {
         sd_mm: f64,
     ) -> Self {
         Self { centre, normal, rms_mm: 0.0, points, spread_mm, patch_sd_mm: sd_mm, patches: points as f64 }
+    }
+
+    /// The plane of a bone that was turned, its centre then being at `centre`.
+    pub(super) fn turned(&self, turn: UnitQuaternion<f64>, centre: Vector3<f64>) -> Self {
+        let spread_mm = self.spread_mm.map(|(axis, spread)| (turn * axis, spread));
+        Self { centre, normal: turn * self.normal, spread_mm, ..*self }
     }
 
     /// Standard deviation of the plane's inclination along `direction`, radians.

@@ -5,7 +5,8 @@
 //! of view. Landmarks come from the labels by robust fits and can be moved by
 //! hand ([`Corrections`]); measures follow. It does not know how the patient
 //! stood or lay: the caller says so ([`Posture`]) and the report names the
-//! values that it touches. Called by `spinenav measure`.
+//! values that it touches. Called by `spinenav measure`. [`follow`] computes
+//! the parameters again when levels were registered one by one.
 //!
 //! Vertical is the image's z axis, the sagittal plane its y-z and the coronal
 //! plane its x-z plane (LPS), as on a radiograph taken along the image's axes.
@@ -15,7 +16,9 @@ mod angles;
 mod body;
 mod correction;
 mod fit;
+pub mod follow;
 mod frame;
+pub mod handle;
 mod levels;
 pub mod numbering;
 pub mod projection;

@@ -1,6 +1,7 @@
 //! The upper endplate of the sacrum, found from the vertebra that stands on it.
 
 use geom::nalgebra::Vector3;
+use geom::{Ct, Transform};
 
 use super::fit::{self, Plane, median};
 use super::frame::{self, Frame};
@@ -23,6 +24,15 @@ pub struct Sacrum {
     /// To the left, normal of its plane of symmetry, and its misfit in mm;
     /// `None` when it does not mirror itself (cut off, only S1).
     pub left: Option<(Vector3<f64>, f64)>,
+}
+
+impl Sacrum {
+    /// The sacrum after a motion.
+    #[must_use]
+    pub(super) fn moved(&self, motion: &Transform<Ct, Ct>) -> Self {
+        let left = self.left.map(|(left, misfit_mm)| (motion.rotation() * left, misfit_mm));
+        Self { plate: self.plate.moved(motion), left }
+    }
 }
 
 /// Finds the sacral plate in `mesh` below `lowest`, the last lumbar vertebra.

@@ -42,7 +42,14 @@ pub fn kyphosis(spine: &Spine, upper: u8) -> Measure {
 /// # Errors
 /// Which landmark is not in view.
 pub fn lordosis_to_sacrum(spine: &Spine) -> Measure {
-    let first = level(20)?;
+    lordosis_from(spine, level(20)?)
+}
+
+/// Lordosis from the upper endplate of `first` to the sacral plate.
+///
+/// # Errors
+/// Which landmark is not in view.
+pub(super) fn lordosis_from(spine: &Spine, first: Level) -> Measure {
     let names = [format!("{first}-superior"), "sacral-plate".to_owned()];
     Ok(between(spine.endplate(first, Side::Superior)?, sacral_plate(spine)?, names, -1.0))
 }

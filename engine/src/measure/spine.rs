@@ -1,8 +1,9 @@
 //! Everything found in a label map that measures are made of.
 
-use geom::Point;
 use geom::nalgebra::Vector3;
+use geom::{Ct, Point, Transform};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::body::{self, VoxelBox};
 use super::correction::Corrections;
@@ -17,6 +18,8 @@ use crate::volume::LabelMap;
 pub const FEMUR_LEFT: u8 = 75;
 /// Label of the right femur, or of its head alone.
 pub const FEMUR_RIGHT: u8 = 76;
+/// Label of the sacrum, whose motion is that of the pelvis.
+pub(super) const PELVIS: u8 = 26;
 /// Radii of adult femoral heads, mm, with room on both sides.
 const HEAD_RADII_MM: [f64; 2] = [17.0, 32.0];
 /// The head lies within this of the femur's upper end, mm: no knee is taken for it.
@@ -106,6 +109,14 @@ impl Spine {
         Self { vertebrae, unreadable, sacrum, heads, by_hand: Vec::new(), c7_by_hand: None }
     }
 
+    /// These landmarks with those that a person moved; levels are renamed in the map, before it is analysed.
+    #[must_use]
+    pub fn corrected(&self, corrections: &Corrections) -> Self {
+        let mut spine = self.clone();
+        spine.apply(corrections);
+        spine
+    }
+
     fn apply(&mut self, corrections: &Corrections) {
         for (level, side, plate) in corrections.endplates() {
             if let Some(vertebra) = self.vertebrae.iter_mut().find(|v| v.level == level) {
@@ -124,6 +135,32 @@ impl Spine {
             }
         }
         self.c7_by_hand = corrections.c7_centre();
+    }
+
+    /// The spine after each bone moved by itself; the pelvis (sacrum and femoral heads) moves as one.
+    ///
+    /// * `motion_of` - where the landmarks of a level go, in the axes of the CT.
+    #[must_use]
+    pub fn moved(&self, motion_of: &dyn Fn(Level) -> Transform<Ct, Ct>) -> Self {
+        let plates = self.by_hand.iter().map(|(l, side, plate)| (*l, *side, plate.moved(&motion_of(*l))));
+        let of_pelvis = Level::from_number(PELVIS).map_or_else(Transform::identity, motion_of);
+        let head = |sphere: &Sphere| Sphere { centre: place(&of_pelvis, sphere.centre), ..*sphere };
+        let of_c7 = Level::from_number(7).map_or_else(Transform::identity, motion_of);
+        Self {
+            vertebrae: self.vertebrae.iter().map(|v| v.moved(&motion_of(v.level))).collect(),
+            unreadable: self.unreadable.clone(),
+            sacrum: self.sacrum.as_ref().map(|s| s.moved(&of_pelvis)).map_err(Clone::clone),
+            heads: self.heads.each_ref().map(|h| h.as_ref().map(head).map_err(Clone::clone)),
+            by_hand: plates.collect(),
+            c7_by_hand: self.c7_by_hand.map(|c| place(&of_c7, c)),
+        }
+    }
+
+    /// SHA-256 over every landmark: two spines with one digest are measured alike.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        // Numbers are printed with all their digits.
+        Sha256::digest(format!("{self:?}")).into()
     }
 
     /// The vertebra of a level.
@@ -160,6 +197,11 @@ impl Spine {
         self.endplate(level, Side::Inferior)?;
         self.vertebra(level).map(|v| v.centre).ok_or_else(|| "C7 is not in view".to_owned())
     }
+}
+
+/// Where a place goes.
+pub(super) fn place(motion: &Transform<Ct, Ct>, at: Vector3<f64>) -> Vector3<f64> {
+    (*motion * Point::from_vector3(at)).vector3()
 }
 
 /// Direction of the column at vertebra `i`, to the head, from its neighbours' cores.

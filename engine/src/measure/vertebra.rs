@@ -1,9 +1,11 @@
 //! One vertebra: its axes, endplates, walls and rotation, from its surface.
 
 use geom::nalgebra::Vector3;
+use geom::{Ct, Transform};
 
 use super::fit::{self, Plane, median};
 use super::frame::{self, Frame};
+use super::spine::place;
 use super::symmetry;
 use crate::level::Level;
 use crate::surface::Mesh;
@@ -73,6 +75,21 @@ impl Endplate {
         let plane = Plane::by_hand(centre, normal, [spread(depth)?, spread(width)?], ends.len(), sd_mm);
         Some(Self { plane, origin, anterior, posterior, left, right, relief_mm: [0.0; 3] })
     }
+
+    /// The endplate of a bone that moved.
+    #[must_use]
+    pub(super) fn moved(&self, motion: &Transform<Ct, Ct>) -> Self {
+        let at = |p: Vector3<f64>| place(motion, p);
+        Self {
+            plane: self.plane.turned(motion.rotation(), at(self.plane.centre)),
+            origin: self.origin,
+            anterior: at(self.anterior),
+            posterior: at(self.posterior),
+            left: at(self.left),
+            right: at(self.right),
+            relief_mm: self.relief_mm,
+        }
+    }
 }
 
 /// What was found of one vertebra.
@@ -102,6 +119,22 @@ pub struct Vertebra {
 }
 
 impl Vertebra {
+    /// The vertebra after a motion.
+    #[must_use]
+    pub(super) fn moved(&self, motion: &Transform<Ct, Ct>) -> Self {
+        let turn = motion.rotation();
+        let plate = |kept: &Result<Endplate, String>| kept.as_ref().map(|p| p.moved(motion)).map_err(Clone::clone);
+        Self {
+            centre: place(motion, self.centre),
+            up: turn * self.up,
+            anterior: turn * self.anterior,
+            left: turn * self.left,
+            superior: plate(&self.superior),
+            inferior: plate(&self.inferior),
+            ..*self
+        }
+    }
+
     /// The endplate of a side.
     ///
     /// # Errors

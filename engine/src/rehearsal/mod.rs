@@ -3,6 +3,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`manoeuvre`] | a correction by known angles, touched again |
 //! | `patient` | one patient with a live tool, for the demo |
 //! | `script` | what a rehearsal varies, as a file |
 //! | `trials` | many registrations of simulated patients |
@@ -18,6 +19,7 @@
 mod advice;
 mod by_hand;
 mod faults;
+pub mod manoeuvre;
 mod patient;
 mod practice;
 mod script;

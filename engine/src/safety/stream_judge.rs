@@ -128,6 +128,7 @@ impl StreamJudge {
     pub fn take(&mut self, packet: &mut TrackerPacket) -> Arrival {
         let now = packet.arrival_time;
         self.last_arrival = now;
+        // A stamp before the newest one tells the clock's map by itself.
         let mut set_back = None;
         if let Some((sequence, time)) = self.newest {
             if packet.source_time == time {
@@ -141,7 +142,6 @@ impl StreamJudge {
                     self.reordered.hit(1.0, now);
                     return Arrival::Late;
                 }
-                set_back = Some(Nanoseconds(time.0 - packet.source_time.0));
             } else {
                 set_back = self.was_set_back(packet);
             }

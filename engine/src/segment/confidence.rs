@@ -109,12 +109,7 @@ impl fmt::Display for Doubt {
             Self::MissingNeighbour => f.write_str("a level seems to be missing beside it"),
             Self::SplitVertebra => f.write_str("it and its neighbour look like one vertebra cut in two"),
             Self::LevelUncertain { chance, other, other_chance } => {
-                write!(
-                    f,
-                    "its name is {:.0} % sure, {other} {:.0} %; count the levels",
-                    100.0 * chance,
-                    100.0 * other_chance
-                )
+                write!(f, "its name is {:.0} % sure, {other} {:.0} %", 100.0 * chance, 100.0 * other_chance)
             }
             Self::Transitional { level } => write!(f, "{level} is rare: look for an extra or missing level"),
             Self::Uncalibrated { soft_tissue_hu } => {

@@ -2,15 +2,17 @@
 
 use thiserror::Error;
 
+use super::Findings;
 use super::chain::{Column, Named, name_column};
+use super::contour::{self, Mask};
 use super::corners;
 use super::corrections::{XrayCorrectionError, XrayCorrections};
 use super::detection::{self, Found, Kind};
-use super::landmarks::{Placed, S1, SeenHead, SeenVertebra, ViewLandmarks};
+use super::geometry::View;
+use super::landmarks::{Bounds, Placed, S1, SeenHead, SeenVertebra, ViewLandmarks};
 use super::networks::{NetworksError, RunningNetworks};
 use super::pairing::name_frontal;
 use super::radiograph::Radiograph;
-use super::{Findings, contour};
 use crate::measure::Posture;
 
 /// Why a pair of radiographs cannot be analysed.
@@ -62,44 +64,98 @@ pub type Tell<'a> = &'a mut dyn FnMut(&'static str, f64);
 /// cores; the rest is below a millisecond.
 pub fn analyse(
     pair: &Pair,
-    mut networks: Option<&mut RunningNetworks>,
+    networks: Option<&mut RunningNetworks>,
     corrections: &XrayCorrections,
     settings: &XraySettings,
     tell: Tell<'_>,
 ) -> Result<Findings, XrayError> {
-    corrections.check()?;
-    tell("detect", 0.0);
-    let mut column = Column::default();
-    let [mut frontal, mut lateral] = [&pair.frontal, &pair.lateral].map(|r| ViewLandmarks::empty(r.geometry.view));
-    if let Some(networks) = networks.as_deref_mut() {
-        let side = detection::find(&pair.lateral, networks)?;
-        tell("detect", 0.5);
-        let front = detection::find(&pair.frontal, networks)?;
-        column = name_column(&side);
-        let named = name_frontal((&pair.lateral.geometry, &column.bodies), (&pair.frontal.geometry, &front));
-        fill(&mut lateral, &column.bodies, &side);
-        fill(&mut frontal, &named, &front);
+    Analyser::new(pair, networks).findings(corrections, settings, tell)
+}
+
+/// A mask that was looked for, and in which box.
+type Looked = (View, Bounds, Option<Mask>);
+
+/// Analyses one pair again and again while a person corrects it: boxes are looked for once, an
+/// outline once for each box, so that a corner moved costs a millisecond.
+pub struct Analyser<'a> {
+    pair: &'a Pair,
+    networks: Option<&'a mut RunningNetworks>,
+    /// Of the frontal and of the lateral view.
+    found: Option<[Vec<Found>; 2]>,
+    /// Of the boxes of the last analysis.
+    masks: Vec<Looked>,
+}
+
+impl<'a> Analyser<'a> {
+    /// Nothing is looked for yet.
+    #[must_use]
+    pub const fn new(pair: &'a Pair, networks: Option<&'a mut RunningNetworks>) -> Self {
+        Self { pair, networks, found: None, masks: Vec::new() }
     }
-    for (view, by_hand) in [(&mut frontal, &corrections.frontal), (&mut lateral, &corrections.lateral)] {
-        corrections.rename(view)?;
-        by_hand.apply_boxes(view);
-        view.vertebrae.sort_by_key(|v| crate::measure::order(v.level));
+
+    /// What is found with these corrections; as [`analyse`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn findings(
+        &mut self,
+        corrections: &XrayCorrections,
+        settings: &XraySettings,
+        tell: Tell<'_>,
+    ) -> Result<Findings, XrayError> {
+        corrections.check()?;
+        let pair = self.pair;
+        let mut column = Column::default();
+        let [mut frontal, mut lateral] = [&pair.frontal, &pair.lateral].map(|r| ViewLandmarks::empty(r.geometry.view));
+        if let Some([front, side]) = self.boxes(tell)? {
+            column = name_column(side);
+            let named = name_frontal((&pair.lateral.geometry, &column.bodies), (&pair.frontal.geometry, front));
+            fill(&mut lateral, &column.bodies, side);
+            fill(&mut frontal, &named, front);
+        }
+        for (view, by_hand) in [(&mut frontal, &corrections.frontal), (&mut lateral, &corrections.lateral)] {
+            corrections.rename(view)?;
+            by_hand.apply_boxes(view);
+            view.vertebrae.sort_by_key(|v| crate::measure::order(v.level));
+        }
+        self.outlines([&mut lateral, &mut frontal], tell)?;
+        corrections.frontal.apply_landmarks(&mut frontal);
+        corrections.lateral.apply_landmarks(&mut lateral);
+        tell("combine", 0.0);
+        Ok(Findings::of(pair, [frontal, lateral], column, corrections, settings))
     }
-    if let Some(networks) = networks {
-        let total = frontal.vertebrae.len() + lateral.vertebrae.len();
-        let mut done = 0;
-        for (radiograph, view) in [(&pair.lateral, &mut lateral), (&pair.frontal, &mut frontal)] {
+
+    /// What the detector finds in both views; `None` without networks.
+    fn boxes(&mut self, tell: Tell<'_>) -> Result<Option<&[Vec<Found>; 2]>, XrayError> {
+        if let (None, Some(networks)) = (&self.found, self.networks.as_deref_mut()) {
+            tell("detect", 0.0);
+            let side = detection::find(&self.pair.lateral, networks)?;
+            tell("detect", 0.5);
+            self.found = Some([detection::find(&self.pair.frontal, networks)?, side]);
+        }
+        Ok(self.found.as_ref())
+    }
+
+    /// Outlines and corners of all bodies of both views.
+    fn outlines(&mut self, views: [&mut ViewLandmarks; 2], tell: Tell<'_>) -> Result<(), XrayError> {
+        let Some(networks) = self.networks.as_deref_mut() else { return Ok(()) };
+        let known = std::mem::take(&mut self.masks);
+        let total: usize = views.iter().map(|view| view.vertebrae.len()).sum();
+        for view in views {
+            let radiograph = if view.view == View::Lateral { &self.pair.lateral } else { &self.pair.frontal };
             for i in 0..view.vertebrae.len() {
-                tell("outline", f64::from(done) / total.max(1) as f64);
-                outline(radiograph, view, i, networks)?;
-                done += 1;
+                tell("outline", self.masks.len() as f64 / total.max(1) as f64);
+                let bounds = view.vertebrae[i].bounds;
+                let mask = match known.iter().find(|(of, at, _)| *of == view.view && *at == bounds) {
+                    Some((_, _, mask)) => mask.clone(),
+                    None => contour::find(radiograph, &bounds, networks)?,
+                };
+                outline(view, i, mask.as_ref());
+                self.masks.push((view.view, bounds, mask));
             }
         }
+        Ok(())
     }
-    corrections.frontal.apply_landmarks(&mut frontal);
-    corrections.lateral.apply_landmarks(&mut lateral);
-    tell("combine", 0.0);
-    Ok(Findings::of(pair, [frontal, lateral], column, corrections, settings))
 }
 
 /// The detector's boxes as landmarks without corners.
@@ -128,17 +184,12 @@ fn fill(view: &mut ViewLandmarks, named: &[Named], found: &[Found]) {
 }
 
 /// Outline and corners of one body.
-fn outline(
-    radiograph: &Radiograph,
-    view: &mut ViewLandmarks,
-    i: usize,
-    networks: &mut RunningNetworks,
-) -> Result<(), NetworksError> {
+fn outline(view: &mut ViewLandmarks, i: usize, mask: Option<&Mask>) {
     let up = direction(view, i);
-    let Some(seen) = view.vertebrae.get_mut(i) else { return Ok(()) };
-    let Some(mask) = contour::find(radiograph, &seen.bounds, networks)? else {
+    let Some(seen) = view.vertebrae.get_mut(i) else { return };
+    let Some(mask) = mask else {
         seen.corners = Err("the contour network found no body in its box".to_owned());
-        return Ok(());
+        return;
     };
     seen.contour = mask.outline();
     seen.confidence *= mask.confidence;
@@ -150,7 +201,6 @@ fn outline(
         }
         None => Err("no four sides fit its outline".to_owned()),
     };
-    Ok(())
 }
 
 /// Along the column to the head at body `i`, in pixels, from its neighbours.

@@ -2,6 +2,7 @@
 
 use kernels::{Connectivity, Tensor, connected_components};
 
+use super::contrast::local_contrast;
 use super::corners::Field;
 use super::landmarks::Bounds;
 use super::networks::{CONTOUR, NetworksError, RunningNetworks};
@@ -11,6 +12,8 @@ use super::radiograph::Radiograph;
 pub const CROP: usize = 256;
 /// Edge of a crop: this times the box's longer side.
 const ROOM: f64 = 1.5;
+/// Of the local contrast, pixels of the crop.
+const CONTRAST_RADIUS: usize = 40;
 /// Most points of an outline that is reported.
 const MAX_OUTLINE: usize = 128;
 
@@ -41,10 +44,11 @@ impl Crop {
         self.edge / CROP as f64
     }
 
-    /// What the network sees: less its mean, over its standard deviation.
+    /// What the network sees: local contrast, less its mean, over its standard deviation.
     fn input(&self, radiograph: &Radiograph) -> Result<Tensor, NetworksError> {
         let place = |i: usize| self.to_picture([(i % CROP) as f64, (i / CROP) as f64]);
-        let mut values: Vec<f32> = (0..CROP * CROP).map(|i| radiograph.at(place(i))).collect();
+        let grey: Vec<f32> = (0..CROP * CROP).map(|i| radiograph.at(place(i))).collect();
+        let mut values = local_contrast(&grey, CROP, CONTRAST_RADIUS);
         let count = values.len() as f32;
         let mean = values.iter().sum::<f32>() / count;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;

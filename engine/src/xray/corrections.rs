@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::landmarks::{Bounds, Corners, Placed, SeenHead, SeenVertebra, ViewLandmarks, level_of, name};
 use crate::io::bounded::{TEXT_BYTES, read_bounded};
+use crate::io::{WriteError, write_whole};
 use crate::level::Level;
 use crate::measure;
 
@@ -104,6 +105,14 @@ impl XrayCorrections {
             serde_json::from_slice(&bytes).map_err(|source| XrayCorrectionError::Json { path: path.into(), source })?;
         read.check()?;
         Ok(read)
+    }
+
+    /// Writes the file; it is a whole one at any time.
+    ///
+    /// # Errors
+    /// [`WriteError`] naming the file.
+    pub fn write(&self, path: &Path) -> Result<(), WriteError> {
+        write_whole(path, format!("{:#}\n", serde_json::json!(self)).as_bytes())
     }
 
     /// Checks names and numbers.

@@ -5,6 +5,7 @@ use kernels::Tensor;
 use kernels::detect::{Letterbox, detect};
 use rayon::prelude::*;
 
+use super::contrast::local_contrast;
 use super::landmarks::Bounds;
 use super::networks::{NetworksError, RunningNetworks};
 use super::radiograph::Radiograph;
@@ -14,6 +15,8 @@ use crate::io::picture::MAX_SIDE;
 pub const CANVAS: [usize; 2] = [640, 288];
 /// Grey around the picture.
 const PADDING: f32 = 0.5;
+/// Of the local contrast, pixels of the canvas.
+const CONTRAST_RADIUS: usize = 12;
 /// A picture of less height is shown within a frame of this height at the detector, mm: the
 /// network knows bodies at the scale of whole-spine pictures.
 const LEAST_MM: f64 = 850.0;
@@ -90,32 +93,43 @@ impl Frame {
     }
 }
 
-/// The radiograph on the canvas, grey three times; each canvas pixel is the
+/// The radiograph's local contrast on the canvas, three times; each canvas pixel is the
 /// mean of what it covers, so that nothing aliases.
 fn canvas(radiograph: &Radiograph, frame: &Frame, letterbox: &Letterbox) -> Result<Tensor, NetworksError> {
     let [height, width] = CANVAS;
-    let (scaled, [above, left]) = (letterbox.scaled(), letterbox.offset());
+    let (scaled, offset) = (letterbox.scaled(), letterbox.offset());
     let size = [radiograph.geometry.rows, radiograph.geometry.columns];
     let steps = [0, 1].map(|i| frame.size[i] as f64 / scaled[i] as f64);
     let samples = steps.map(|step| (step.ceil() as usize).clamp(1, 8));
-    let mut plane = vec![PADDING; height * width];
-    plane.par_chunks_mut(width).enumerate().skip(above).take(scaled[0]).for_each(|(row, out)| {
-        for (column, value) in out.iter_mut().skip(left).take(scaled[1]).enumerate() {
-            let place = |axis: usize, at: usize, k: usize| {
-                (at as f64 + (k as f64 + 0.5) / samples[axis] as f64) * steps[axis] - 0.5 - frame.before[axis]
-            };
-            let middle = [place(0, row - above, samples[0] / 2), place(1, column, samples[1] / 2)];
-            if [0, 1].iter().any(|i| middle[*i] < -0.5 || middle[*i] > size[*i] as f64 - 0.5) {
-                continue;
-            }
+    let place = |axis: usize, at: usize, k: usize| {
+        (at as f64 + (k as f64 + 0.5) / samples[axis] as f64) * steps[axis] - 0.5 - frame.before[axis]
+    };
+    // The part of the canvas that the picture covers.
+    let covered = [0, 1].map(|axis| {
+        let shown = |at: &usize| (-0.5..=size[axis] as f64 - 0.5).contains(&place(axis, *at, samples[axis] / 2));
+        let first = (0..scaled[axis]).find(shown).unwrap_or_default();
+        first..(first..scaled[axis]).rfind(shown).map_or(first, |last| last + 1)
+    });
+    let columns = covered[1].len();
+    let mut grey = vec![0.0; covered[0].len() * columns];
+    grey.par_chunks_mut(columns.max(1)).zip(covered[0].clone().into_par_iter()).for_each(|(out, row)| {
+        for (value, column) in out.iter_mut().zip(covered[1].clone()) {
             let mut sum = 0.0;
             for i in 0..samples[0] {
                 for j in 0..samples[1] {
-                    sum += radiograph.at([place(1, column, j), place(0, row - above, i)]);
+                    sum += radiograph.at([place(1, column, j), place(0, row, i)]);
                 }
             }
             *value = sum / (samples[0] * samples[1]) as f32;
         }
     });
+    let seen = local_contrast(&grey, columns, CONTRAST_RADIUS);
+    let mut plane = vec![PADDING; height * width];
+    for (row, seen) in covered[0].clone().zip(seen.chunks(columns.max(1))) {
+        let start = (row + offset[0]) * width + covered[1].start + offset[1];
+        if let Some(out) = plane.get_mut(start..start + columns) {
+            out.copy_from_slice(seen);
+        }
+    }
     Ok(Tensor::new([3, 1, height, width], plane.repeat(3))?)
 }

@@ -23,6 +23,7 @@
 mod analysis;
 mod chain;
 mod contour;
+mod contrast;
 pub mod corners;
 mod corrections;
 mod cuboid;
@@ -41,8 +42,9 @@ mod score;
 mod tests;
 mod triangulate;
 
-pub use analysis::{Pair, Tell, XrayError, XraySettings, analyse};
+pub use analysis::{Analyser, Pair, Tell, XrayError, XraySettings, analyse};
 pub use contour::{CROP, Crop, Mask};
+pub use contrast::enhanced;
 pub use corrections::{ViewCorrections, XrayCorrectionError, XrayCorrections};
 pub use cuboid::{Cuboid, Faces, Views};
 pub use detection::{CANVAS, Found, Kind};

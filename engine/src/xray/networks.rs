@@ -2,7 +2,7 @@
 //!
 //! Promises what a card says and weights that fit it; a missing file is named.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use kernels::architectures::{Unet2d, Yolov5s};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::io::bounded::{TEXT_BYTES, WEIGHTS_BYTES, read_bounded};
+use crate::segment::ModelError;
 
 /// Name of the detector's files.
 pub const DETECTOR: &str = "radiograph-detector";
@@ -22,20 +23,9 @@ pub const CONTOUR: &str = "radiograph-contour";
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NetworksError {
-    /// A file of a model cannot be read.
-    #[error("cannot read {path}: {source}; a model is NAME.safetensors with its card NAME.json beside it")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The card is not what a card must be.
-    #[error("the model card is not usable: {source}")]
-    Card {
-        /// What the parser said, with line and column.
-        source: serde_json::Error,
-    },
+    /// A file of a model cannot be read, or its card is not what a card must be.
+    #[error("{0}")]
+    Model(#[from] ModelError),
     /// The card is of another network.
     #[error("the model card of {name} says architecture {kind:?}; {what}")]
     Architecture {
@@ -174,7 +164,7 @@ impl Networks {
     pub fn from_folder(folder: &Path) -> Result<Self, NetworksError> {
         let read = |name: &str, end: &str, limit| {
             let path = folder.join(format!("{name}.{end}"));
-            read_bounded(&path, limit).map_err(|source| NetworksError::Read { path, source })
+            read_bounded(&path, limit).map_err(|source| NetworksError::from(ModelError::Read { path, source }))
         };
         let both = |name: &str| {
             Ok::<_, NetworksError>((read(name, "safetensors", WEIGHTS_BYTES)?, read(name, "json", TEXT_BYTES)?))
@@ -199,7 +189,7 @@ impl Networks {
 }
 
 fn card(bytes: &[u8]) -> Result<RadiographCard, NetworksError> {
-    serde_json::from_slice(bytes).map_err(|source| NetworksError::Card { source })
+    serde_json::from_slice(bytes).map_err(|source| ModelError::Card { source }.into())
 }
 
 fn architecture(card: &RadiographCard, what: String) -> NetworksError {
@@ -214,7 +204,7 @@ fn settings<T: serde::de::DeserializeOwned + Default>(card: &RadiographCard, kin
     if card.architecture.settings.is_null() {
         return Ok(T::default());
     }
-    serde_json::from_value(card.architecture.settings.clone()).map_err(|source| NetworksError::Card { source })
+    serde_json::from_value(card.architecture.settings.clone()).map_err(|source| ModelError::Card { source }.into())
 }
 
 fn program(

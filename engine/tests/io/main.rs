@@ -7,6 +7,7 @@ mod dicom_bad;
 mod fuzz;
 mod nifti;
 mod nifti_bad;
+mod pdu_fuzz;
 mod phantom;
 mod picture;
 mod receiver;

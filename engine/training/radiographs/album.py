@@ -1,7 +1,6 @@
 """Pictures in memory, and what the two networks are shown of them.
 
-Both see grey levels between a picture's own 1st and 99th percentile as 0..1; the detector sees
-them after `local_contrast`.
+Both see grey levels between a picture's own 1st and 99th percentile as 0..1, after `local_contrast`.
 """
 
 import pickle
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage as ndi
 
 CANVAS = (640, 288)  # rows, columns of the detector's input
@@ -21,6 +20,7 @@ LEAST_DEVIATION = 0.01
 DEVIATIONS = 6.0  # between black and white
 CROP = 256  # rows and columns of the contour network's input
 CROP_MARGIN = 1.5  # of a box's longer side
+CROP_RADIUS = 40  # of `local_contrast` in a crop, pixels of the crop
 LEAST_VISIBLE = 0.6
 
 
@@ -78,7 +78,7 @@ def worn(rng, grey):
     if rng.random() < 0.35:
         grey = ndi.gaussian_filter(grey, rng.uniform(0.3, 1.3))
     if rng.random() < 0.6:
-        grey = grey + rng.uniform(0, 0.035) * rng.standard_normal(grey.shape).astype(np.float32)
+        grey = grey + rng.uniform(0, 0.008) * rng.standard_normal(grey.shape).astype(np.float32)
     return np.clip(grey, 0, 1).astype(np.float32)
 
 
@@ -114,13 +114,38 @@ def letterbox(one):
 
 
 def exposed(rng, canvas):
-    """Contrast, blur and noise of what the detector sees."""
+    """What lies over the bones, contrast, blur and noise of what the detector sees."""
     canvas = (canvas - 0.5) * rng.uniform(0.8, 1.2) + 0.5
+    if rng.random() < 0.7:
+        texture = ndi.gaussian_filter(rng.standard_normal(canvas.shape).astype(np.float32), rng.uniform(1.5, 8))
+        canvas = canvas + rng.uniform(0.01, 0.07) * texture / (texture.std() + 1e-6)
+    if rng.random() < 0.4:
+        canvas = canvas - bowel(rng, canvas.shape)
     if rng.random() < 0.35:
         canvas = ndi.gaussian_filter(canvas, rng.uniform(0.3, 0.9))
     if rng.random() < 0.6:
         canvas = canvas + rng.uniform(0, 0.06) * rng.standard_normal(canvas.shape).astype(np.float32)
     return np.clip(canvas, 0, 1).astype(np.float32)
+
+
+def bowel(rng, shape):
+    """Gas in loops of bowel: chains of dark pockets about as large as vertebrae, for which a column is easily taken."""
+    drawn = Image.new("L", (shape[1], shape[0]))
+    pen = ImageDraw.Draw(drawn)
+    for _ in range(rng.integers(1, 4)):
+        place = rng.uniform(0, 1, 2) * (shape[1], shape[0])
+        heading, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25)
+        step, width, grey = rng.uniform(8, 22), rng.uniform(5, 15), int(rng.uniform(25, 100))
+        for _ in range(rng.integers(2, 11)):
+            radii = step * rng.uniform(0.35, 0.6), width * rng.uniform(0.7, 1.2)
+            turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+            along, across = radii[0] * np.cos(turn), radii[1] * np.sin(turn)
+            x = place[0] + along * np.cos(heading) - across * np.sin(heading)
+            y = place[1] + along * np.sin(heading) + across * np.cos(heading)
+            pen.polygon(list(zip(x.tolist(), y.tolist())), fill=grey)
+            heading += bend
+            place = place + step * np.array([np.cos(heading), np.sin(heading)])
+    return ndi.gaussian_filter(np.asarray(drawn, np.float32) / 255, rng.uniform(0.7, 1.8))
 
 
 def detector_sample(rng, one, size):
@@ -176,7 +201,8 @@ def bilinear(array, columns, rows):
 
 
 def standardised(crop):
-    """Less its mean, over its standard deviation."""
+    """What the contour network sees of a crop: local contrast, less its mean, over its standard deviation."""
+    crop = torch.from_numpy(local_contrast(crop.numpy(), CROP_RADIUS))
     return (crop - crop.mean()) / (crop.std() + 1e-6)
 
 

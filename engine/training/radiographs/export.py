@@ -8,7 +8,17 @@ import torch
 
 import export as shared
 from radiographs import narrow, networks
-from radiographs.album import CANVAS, CROP, CROP_MARGIN, PADDING
+from radiographs.album import (
+    CANVAS,
+    CONTRAST_RADIUS,
+    CROP,
+    CROP_MARGIN,
+    CROP_RADIUS,
+    DEVIATIONS,
+    LEAST_DEVIATION,
+    LEAST_MM,
+    PADDING,
+)
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
 
@@ -31,16 +41,23 @@ FAILURES = [
     "a short training on one shared CPU core, far from converged",
     "soft tissue, ribs, skull and arms of the composed spines are simple solids; all femoral heads are spheres",
 ]
+CONTRAST = {
+    "means": "squares of 2 radius + 1 pixels, twice, edges repeated",
+    "least_deviation": LEAST_DEVIATION,
+    "deviations_black_to_white": DEVIATIONS,
+}
 PREPROCESSING = {
     "detector": {
         "grey": "the picture's 1st to 99th percentile as 0..1, clamped, bone bright, the same in three channels",
-        "letterbox": {"rows": CANVAS[0], "columns": CANVAS[1], "padding": PADDING},
+        "letterbox": {"rows": CANVAS[0], "columns": CANVAS[1], "padding": PADDING, "least_mm": LEAST_MM},
+        "local_contrast": {"radius": CONTRAST_RADIUS, **CONTRAST},
         "anchors": {"strides": STRIDES, "sizes": ANCHORS},
         "box": "bounding box of a body's projection; of C2 with its dens; of a femoral head's circle",
     },
     "contour": {
         "grey": "the picture's 1st to 99th percentile as 0..1, clamped, bone bright",
         "crop": {"side_of_longer_edge": CROP_MARGIN, "pixels": CROP, "interpolation": "bilinear, edge repeated"},
+        "local_contrast": {"radius": CROP_RADIUS, **CONTRAST},
         "standardised": "less the crop's mean, over its standard deviation",
         "output": "above 0 where the body's projection is",
     },

@@ -35,6 +35,17 @@ impl Canvas {
         Self { width, height, rgba }
     }
 
+    /// From grey bytes, row by row; what `grey` is too short for is black.
+    #[must_use]
+    pub fn from_grey(width: usize, height: usize, grey: &[u8]) -> Self {
+        let mut rgba = vec![0; width * height * 4];
+        rgba.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+        for (texel, grey) in rgba.chunks_exact_mut(4).zip(grey) {
+            texel.copy_from_slice(&[*grey, *grey, *grey, 255]);
+        }
+        Self { width, height, rgba }
+    }
+
     /// The bytes, RGBA.
     #[must_use]
     pub fn into_rgba(self) -> Vec<u8> {

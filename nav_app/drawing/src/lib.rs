@@ -11,11 +11,13 @@
 //! | [`canvas`] | grey pictures and antialiased lines on them |
 //! | [`contours`] | where bone surfaces cross a slice |
 //! | [`coarse`] | surfaces of fewer triangles |
+//! | [`disc`] | how far a tool was tilted to each side |
 //! | [`occlusion`] | how much sky each vertex sees |
 //! | [`pick`] | what lies under a pixel |
 
 pub mod canvas;
 pub mod coarse;
 pub mod contours;
+pub mod disc;
 pub mod occlusion;
 pub mod pick;

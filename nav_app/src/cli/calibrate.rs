@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use calib::guide::RoomAxes;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Options of `calibrate`.
@@ -17,12 +18,17 @@ pub struct CalibrateArguments {
 pub enum Calibrate {
     /// The tip of a tool, from poses while it pivots in a divot.
     #[command(
-        after_help = "Examples:\n  spinenav calibrate pivot poses.csv --spin spin.csv --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --tool StylusToTracker --seconds 20 --coverage tilt.svg\n  spinenav calibrate pivot touches.igs.mha --many --reference ReferenceToTracker --json"
+        after_help = "Examples:\n  spinenav calibrate pivot poses.csv --spin spin.csv --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --tool StylusToTracker --until-accepted --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --window --axes LPS\n  spinenav calibrate pivot touches.igs.mha --many --reference ReferenceToTracker --json"
     )]
     Pivot(PivotArguments),
+    /// The tip of a tool, from touching landmarks whose places are known.
+    #[command(
+        after_help = "Examples:\n  spinenav calibrate tip touches.igs.mha --geometry divots.txt --reference ReferenceToTracker --out stylus_tip.txt\n  spinenav calibrate tip touched.txt --listed --geometry divots.txt"
+    )]
+    Tip(TipArguments),
     /// Where one tracked device sits on another (A X = Y B).
     #[command(
-        after_help = "Example:\n  spinenav calibrate hand-eye tracker.csv headset.csv --out tool_from_headset.txt"
+        after_help = "Examples:\n  spinenav calibrate hand-eye tracker.csv headset.csv --out tool_from_headset.txt\n  spinenav calibrate hand-eye igtl://127.0.0.1:18944 igtl://127.0.0.1:18945 --second-tool Headset --until-accepted"
     )]
     HandEye(HandEyeArguments),
     /// A registration of paired points, its predicted error, and the worst point.
@@ -92,6 +98,54 @@ pub struct PivotArguments {
     /// Write the coverage picture.
     #[arg(long, value_name = "FILE.svg")]
     pub coverage: Option<PathBuf>,
+    /// What is told while a live tracker is recorded.
+    #[command(flatten)]
+    pub guide: GuideArguments,
+}
+
+/// Options of a guided recording.
+#[derive(Debug, Args)]
+pub struct GuideArguments {
+    /// End as soon as it is accepted and all sides are covered, after this many
+    /// seconds at the latest; in the place of --seconds.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "120", value_parser = parse_seconds)]
+    pub until_accepted: Option<f64>,
+    /// Show the guide in a window, too; ends as --until-accepted does.
+    #[arg(long)]
+    pub window: bool,
+    /// Write the guide's last picture.
+    #[arg(long, value_name = "FILE.png")]
+    pub picture: Option<PathBuf>,
+    /// Where x, y and z of the tracker (or --reference) lead: three letters, one each of L R,
+    /// A P, S I (left, right, front, back, head, feet). Then sides are told by the patient.
+    #[arg(long, value_name = "LPS")]
+    pub axes: Option<RoomAxes>,
+}
+
+/// Options of `calibrate tip`.
+#[derive(Debug, Args)]
+pub struct TipArguments {
+    /// Poses while the landmarks are touched, as in `pivot`; or with --listed a text file.
+    pub poses: String,
+    /// How to read them.
+    #[command(flatten)]
+    pub options: PoseOptions,
+    /// True places of the landmarks, `x y z` a line, mm.
+    #[arg(long)]
+    pub geometry: PathBuf,
+    /// The file says what was touched: `landmark x y z qx qy qz qw` a line, landmarks counted
+    /// from 1; neighbouring lines of one landmark are one touch.
+    #[arg(long)]
+    pub listed: bool,
+    /// A rough tip, mm: needed where the tool was held still in its touches.
+    #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, conflicts_with = "listed", value_parser = parse_point)]
+    pub tip: Option<[f64; 3]>,
+    /// How far a touch may lie from its landmark while landmarks are searched, mm.
+    #[arg(long, default_value_t = 3.0, value_parser = parse_finite)]
+    pub tolerance_mm: f64,
+    /// Write `tool_from_tip` (16 numbers), as `navigate --tool NAME=FILE` reads it.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `calibrate hand-eye`.
@@ -104,6 +158,13 @@ pub struct HandEyeArguments {
     /// How to read them.
     #[command(flatten)]
     pub options: PoseOptions,
+    /// Name of the second device, where it differs from --tool.
+    #[arg(long, value_name = "NAME")]
+    pub second_tool: Option<String>,
+    /// Of two live devices: end as soon as the calibration is accepted, after
+    /// this many seconds at the latest; in the place of --seconds.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "120", value_parser = parse_seconds)]
+    pub until_accepted: Option<f64>,
     /// The second file holds `eye_from_world`: a camera that sees a target.
     #[arg(long)]
     pub second_sees_world: bool,

@@ -20,6 +20,10 @@ pub struct ReportArguments {
     /// Landmarks and levels corrected by hand (JSON), as for `measure`.
     #[arg(long, value_name = "FILE.json")]
     pub landmarks: Option<PathBuf>,
+    /// Alignment before, now and target, as `navigate --alignment` or `measure --moved --out` writes it; default:
+    /// alignment.json in the case, if it is there.
+    #[arg(long, value_name = "FILE.json")]
+    pub alignment: Option<PathBuf>,
     /// A label map of the same scan with the femora, as for `measure`; default: other_bones.nii.gz in the case, if it is there.
     #[arg(long, value_name = "LABELS")]
     pub femora: Option<PathBuf>,
@@ -38,6 +42,7 @@ impl ReportArguments {
             case: case.to_owned(),
             ct: None,
             registration: None,
+            alignment: None,
             landmarks: None,
             femora: None,
             posture: PostureChoice::Supine,

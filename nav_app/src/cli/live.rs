@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::HeadsetArguments;
+use super::{AlignmentArguments, HeadsetArguments};
 
 /// Where a session is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,6 +65,9 @@ pub struct SessionArguments {
     /// Seed of the simulated patient and tracker.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The alignment that follows the session.
+    #[command(flatten)]
+    pub alignment: AlignmentArguments,
 }
 
 /// Options of `navigate`.
@@ -133,4 +136,10 @@ pub struct ReplayArguments {
     /// The case of that session.
     #[arg(long)]
     pub case: Option<PathBuf>,
+    /// The corrections that the session was started with, where they rename levels.
+    #[arg(long, value_name = "FILE.json", requires = "verify")]
+    pub corrections: Option<PathBuf>,
+    /// The femora that the session's alignment was measured with; default: other_bones.nii.gz in the case.
+    #[arg(long, value_name = "LABELS", requires = "verify")]
+    pub femora: Option<PathBuf>,
 }

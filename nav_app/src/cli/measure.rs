@@ -39,6 +39,13 @@ pub struct MeasureArguments {
     /// How the patient was placed.
     #[arg(long, value_enum, default_value = "supine")]
     pub posture: PostureChoice,
+    /// Where single levels lie now: what `register --method articulated --json` prints, or poses of any source
+    /// (docs/measure.md). Adds the alignment before and now.
+    #[arg(long, value_name = "FILE.json")]
+    pub moved: Option<PathBuf>,
+    /// What the alignment is to reach (docs/measure.md).
+    #[arg(long, value_name = "FILE.json")]
+    pub alignment_target: Option<PathBuf>,
     /// Folder for pictures from the side and the front, and measures.json.
     #[arg(long)]
     pub out: Option<PathBuf>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod alignment;
 mod bench;
 mod bench_calibrate;
 #[cfg(feature = "scene")]
@@ -24,6 +25,7 @@ mod stream;
 mod tls;
 mod xray;
 
+pub use alignment::AlignmentArguments;
 pub use bench::{
     Bench, BenchArguments, BenchLatencyArguments, BenchRegisterArguments, BenchSegmentArguments, DtypeChoice,
     LatencyLoad, LatencyRelayArguments, NetworkWorkerArguments,
@@ -35,7 +37,7 @@ pub use bench_render::BenchRenderArguments;
 pub use bench_stream::{BenchStreamArguments, ObserverWork, StreamCase, StreamObserverArguments};
 pub use calibrate::{
     Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
-    PivotArguments, PoseOptions, TemporalArguments,
+    PivotArguments, PoseOptions, TemporalArguments, TipArguments,
 };
 pub use case_report::ReportArguments;
 pub use drr::DrrArguments;
@@ -103,7 +105,7 @@ pub enum Command {
     /// Guide an instrument on a segmented case: register, follow the tracker,
     /// show, record.
     #[command(
-        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --plan plan.json\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker sim:// --xr\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
+        after_help = "Examples:\n  spinenav navigate --case case --tracker sim:// --journal session\n  spinenav navigate --case case --plan plan.json\n  spinenav navigate --case case --ct patient.nii.gz --tracker igtl://127.0.0.1:18944 --points touched.txt --initial guess.txt --tool StylusToTracker=stylus_tip.txt\n  spinenav navigate --case case --tracker ndi://192.168.0.9 --points touched.txt --reference 8700339 --tool 8700340=tip.txt --landmarks landmarks.txt\n  spinenav navigate --case case --tracker sim:// --alignment alignment.json --alignment-target targets.json\n  spinenav navigate --case case --tracker sim:// --xr\n  spinenav navigate --case case --tracker replay://session --points touched.txt --view none --seconds 60 --json\n  spinenav navigate --case case --tracker igtl://127.0.0.1 --journal session --resume --landmarks landmarks.txt\n\nWhile it runs, on standard input: `levels FILE` after levels were touched again (with --alignment), `bend L3 8` for a simulated patient, `alignment` for the table; `check 2` when the instrument touches the second landmark of --landmarks, `check X Y Z` for a place in the CT (mm), `tools` when every array is on its instrument, `end`."
     )]
     Navigate(NavigateArguments),
     /// Run a session as a process of its own, for viewers elsewhere (feature `stream`).

@@ -86,6 +86,16 @@ pub struct SceneArguments {
     /// Record what the window shows into this folder: numbered PNG files.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["headless", "xr"])]
     pub video: Option<PathBuf>,
+    /// Alignment to show, as `navigate --alignment` or `measure --moved --out` writes it.
+    #[arg(long, value_name = "FILE.json", conflicts_with = "corrections")]
+    pub alignment: Option<PathBuf>,
+    /// Landmarks and levels corrected by hand: renames the levels, shows the alignment, and takes what is corrected
+    /// in the window.
+    #[arg(long, value_name = "FILE.json", requires = "case")]
+    pub corrections: Option<PathBuf>,
+    /// Who corrects in the window; nothing can be moved there without a name.
+    #[arg(long, value_name = "NAME", requires = "corrections")]
+    pub by: Option<String>,
     /// State to show the instrument in.
     #[arg(long, value_enum, default_value = "live")]
     pub state: ToolStateChoice,

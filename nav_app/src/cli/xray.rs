@@ -30,6 +30,13 @@ pub struct XrayArguments {
     /// Boxes, landmarks and levels corrected by hand (JSON).
     #[arg(long, value_name = "FILE.json")]
     pub corrections: Option<PathBuf>,
+    /// Correct boxes, corners and names in a window; every change is written to the corrections' file
+    /// (without --corrections: corrections.json in --out, or xray-corrections.json here).
+    #[arg(long)]
+    pub window: bool,
+    /// Who corrects in the window; the account's name if not given.
+    #[arg(long, value_name = "NAME", requires = "window")]
+    pub by: Option<String>,
     /// Run no network: use what the corrections place, and nothing else.
     #[arg(long, requires = "corrections")]
     pub by_hand: bool,

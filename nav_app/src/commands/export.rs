@@ -1,7 +1,6 @@
 //! `export`: a segmented case for other programs.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::export::decimate::{Budget, decimate, deviation_mm};
 use engine::export::printable::{PrintSettings, printable};
@@ -36,7 +35,7 @@ pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
         ExportFormat::Nrrd => one(options.out.join("labels.seg.nrrd"), |f| nrrd::write_segmentation(f, &labels))?,
         ExportFormat::DicomSeg => {
             let file = options.out.join("labels.dcm");
-            dicom_seg::write(&file, &labels, seconds_since_1970()).bad_input()?;
+            dicom_seg::write(&file, &labels, crate::calendar::seconds_since_1970()).bad_input()?;
             vec![file]
         }
         ExportFormat::Markups => markups(options, labels)?,
@@ -58,11 +57,6 @@ pub fn run(options: &ExportArguments) -> Result<Output, Failure> {
 fn one(file: PathBuf, write: impl FnOnce(&Path) -> Result<(), io::WriteError>) -> Result<Vec<PathBuf>, Failure> {
     write(&file).internal()?;
     Ok(vec![file])
-}
-
-#[allow(clippy::disallowed_methods, reason = "the date in a file is no moment of a session that is replayed")]
-fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// What was done to a surface.

@@ -1,5 +1,6 @@
 //! One file a command; each turns arguments into an [`Output`].
 
+mod alignment;
 mod bench;
 mod calibrate;
 mod case_report;

@@ -5,13 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::case::Case;
-use engine::journal::{ReadLimits, Reader, RecordedRegistration, SessionStart, Verification, case_hash, verify};
+use engine::journal::{
+    AlignmentReplay, ReadLimits, Reader, RecordedRegistration, SessionStart, Verification, case_hash, verify,
+    verify_alignment,
+};
+use engine::measure::Corrections;
 use engine::rt::{Guidance, LoopSettings, NavigationLoop};
 use engine::stream::description::hexadecimal;
 use serde_json::json;
 
-use super::navigate::read_case;
-use crate::cli::ReplayArguments;
+use super::alignment;
+use super::measure::{Request, read_for};
+use super::navigate::read_corrected_case;
+use crate::cli::{NumberingChoice, PostureChoice, ReplayArguments};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 
@@ -19,9 +25,19 @@ use crate::report::Output;
 pub fn run(options: &ReplayArguments) -> Result<Output, Failure> {
     match (&options.case, options.verify) {
         (Some(case), true) => {
-            let case = read_case(case, None, "replay --verify")?;
-            let found = run_again(&options.journal, &case)?;
-            Ok(Output { json: verified_json(&found), text: verified_text(&found), is_refused: !found.is_exact() })
+            let corrections = options.corrections.as_deref();
+            let found = run_again(&options.journal, &read_corrected_case(case, None, corrections, "replay --verify")?)?;
+            let alignment = measure_again(options, case)?;
+            let (mut json, mut text) = (verified_json(&found), verified_text(&found));
+            json["alignments"] = json!({
+                "found": alignment.found, "exact": alignment.exact, "difference": alignment.difference,
+            });
+            if alignment.found > 0 {
+                let difference = alignment.difference.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+                text += &format!("\n{} of {} alignments to the last bit{difference}", alignment.exact, alignment.found);
+            }
+            let is_exact = found.is_exact() && alignment.exact == alignment.found;
+            Ok(Output { json, text, is_refused: !is_exact })
         }
         (None, true) => Err(Failure::WrongUse(anyhow::anyhow!(
             "--verify runs the session again on its case: give the folder written by `segment` with --case"
@@ -46,6 +62,29 @@ fn run_again(journal: &Path, case: &Case) -> Result<Verification, Failure> {
         Ok(NavigationLoop::with_settings(Arc::new(guidance), settings))
     };
     verify(journal, ReadLimits::default(), &mut make_loop).bad_input()
+}
+
+/// Every alignment of the journal computed again.
+fn measure_again(options: &ReplayArguments, case: &Path) -> Result<AlignmentReplay, Failure> {
+    let beside = Some(case.join("other_bones.nii.gz")).filter(|path| path.exists());
+    let femora = options.femora.clone().or(beside);
+    let request = Request {
+        case,
+        numbering: NumberingChoice::Verse,
+        femora: femora.as_deref(),
+        corrections: None,
+        posture: PostureChoice::Supine,
+    };
+    // Read only where there is an alignment.
+    let mut labels = None;
+    let mut spine_of = |corrections: &Corrections| {
+        let read = match labels.take() {
+            Some(read) => read,
+            None => read_for(&request).map_err(|failure| failure.to_string())?,
+        };
+        alignment::find(labels.insert(read), corrections)
+    };
+    verify_alignment(&options.journal, ReadLimits::default(), &mut spine_of).bad_input()
 }
 
 fn verified_json(found: &Verification) -> serde_json::Value {

@@ -214,8 +214,14 @@ pub fn vertebrae_table(case: &Case) -> String {
             doubts.join("; ")
         )
     };
-    let rows: Vec<String> = case.vertebrae.iter().map(row).collect();
-    format!("{} vertebrae:\n{}", rows.len(), rows.join("\n"))
+    let mut rows: Vec<String> = case.vertebrae.iter().map(row).collect();
+    let count = rows.len();
+    let is_unsure =
+        |v: &engine::case::Vertebra| v.doubts.iter().any(|d| matches!(d, segment::Doubt::LevelUncertain { .. }));
+    if case.vertebrae.iter().any(is_unsure) {
+        rows.push("  Where a name is not sure: count the levels on the images.".to_owned());
+    }
+    format!("{count} vertebrae:\n{}", rows.join("\n"))
 }
 
 fn add_comparison(json: &mut Value, comparison: &Comparison) {

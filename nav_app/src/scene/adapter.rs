@@ -53,3 +53,18 @@ pub fn adapters() -> Vec<AdapterDescription> {
 pub fn display_name() -> Option<String> {
     std::env::var("DISPLAY").ok().filter(|name| !name.is_empty())
 }
+
+/// The device that a window on this machine is drawn by.
+///
+/// # Errors
+/// There is no display or no Vulkan device; the message says what helps.
+pub fn for_window() -> anyhow::Result<AdapterDescription> {
+    let Some(x_display) = display_name() else {
+        anyhow::bail!("there is no display to open a window on; pictures can be drawn without one");
+    };
+    let Some(device) = adapters().into_iter().next() else {
+        anyhow::bail!(NO_DEVICE);
+    };
+    tracing::info!("opening a window on display {x_display}, drawn by {device}");
+    Ok(device)
+}

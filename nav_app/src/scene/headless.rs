@@ -189,13 +189,20 @@ pub fn bare(input: SceneInput) -> App {
 
 /// As [`bare`], with a feed that may go on.
 pub fn bare_with(content: Content, feed: Feed) -> App {
+    let mut app = windowless();
+    super::add_content(&mut app, content, feed);
+    app
+}
+
+/// An app that draws into textures and nothing yet; [`finish`] it when
+/// everything is added.
+pub fn windowless() -> App {
     let mut app = App::new();
     let plugins = super::plugins(None)
         .disable::<WinitPlugin>()
         .disable::<PipelinedRenderingPlugin>()
         .disable::<TerminalCtrlCHandlerPlugin>();
     app.add_plugins(plugins).init_resource::<Shots>();
-    super::add_content(&mut app, content, feed);
     if let Some(render) = app.get_sub_app_mut(RenderApp) {
         // Without this the processor runs ahead of a software device.
         render.add_systems(Render, wait_for_device.in_set(RenderSystems::Cleanup));

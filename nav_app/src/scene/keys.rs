@@ -64,12 +64,14 @@ const MOUSE: [(&str, &str); 5] = [
     ("click", "on a slice: large; again: back"),
     ("drop", "a CT or a case: open it"),
 ];
+/// Keys that answer where corrections may be made ([`super::corrections`]).
+const CORRECTIONS: [(&str, &str); 1] = [("L", "correct landmarks and level names (with --corrections, --by)")];
 
 /// The text of the help.
 #[must_use]
 pub fn help() -> String {
     let keys = KEYS.iter().map(|(_, name, _, words)| (*name, *words));
-    let lines = MOUSE.into_iter().chain(keys).map(|(name, words)| format!("{name:<11} {words}"));
+    let lines = MOUSE.into_iter().chain(keys).chain(CORRECTIONS).map(|(name, words)| format!("{name:<11} {words}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

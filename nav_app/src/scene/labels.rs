@@ -28,6 +28,14 @@ pub struct LevelName {
     sides: [Vec3; 2],
 }
 
+impl LevelName {
+    /// The level as the case names it.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+}
+
 /// The line from a name to its bone.
 #[derive(Component)]
 pub struct Leader(Level);

@@ -12,12 +12,15 @@
 #![allow(clippy::too_many_arguments, reason = "a system's arguments are what it reads and writes, not a call's")]
 
 mod adapter;
+mod alignment;
 #[cfg(test)]
 mod allocation_test;
 mod camera;
+mod corrections;
 mod enlarge;
 mod eyes;
 mod flow;
+mod guide;
 mod hanging;
 mod headless;
 mod keys;
@@ -29,7 +32,7 @@ mod orbit_control;
 #[cfg(test)]
 mod orientation_test;
 mod paint;
-mod palette;
+pub mod palette;
 mod panel;
 mod picture;
 mod plane;
@@ -49,7 +52,7 @@ mod units;
 mod vertebrae;
 mod video;
 mod volume;
-mod widgets;
+pub mod widgets;
 mod window;
 #[cfg(feature = "xr")]
 mod xr;
@@ -66,7 +69,8 @@ use drawing::contours::Contours;
 use engine::case::Case;
 use geom::{Ct, Point};
 
-pub use adapter::{adapters, display_name};
+pub use adapter::{adapters, display_name, for_window as adapter_for_window};
+pub use guide::{render_guide, run_guide};
 pub use hanging::SliceMode;
 pub use headless::{render_headless, render_headless_with};
 pub use measure::{FrameRun, MemorySample, measure_frames, measure_memory};
@@ -135,6 +139,11 @@ fn plugins(window: Option<Window>) -> PluginGroupBuilder {
         })
 }
 
+/// Bevy's plugins for a window that is not the scene's.
+pub fn window_plugins(window: Window) -> PluginGroupBuilder {
+    plugins(Some(window))
+}
+
 /// Runs all systems one after the other. Ours are short: where the device draws
 /// by processor, handing them from thread to thread costs more than it saves.
 fn run_on_one_thread(app: &mut App) {
@@ -156,6 +165,7 @@ fn add_content(app: &mut App, content: Content, mut feed: Feed) {
     volume::plugin(app);
     screws::plugin(app);
     residuals::plugin(app);
+    alignment::plugin(app);
     app.init_resource::<quality::Quality>();
     let mut screens = Screens::new(Contours::new(&content.case.vertebrae));
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureFormat};
@@ -20,6 +20,7 @@ use bevy::winit::{UpdateMode, WinitSettings};
 use geom::{Ct, Tip};
 
 use super::camera::{self, MainCamera, Orbit};
+use super::corrections::{self, Correcting};
 use super::enlarge::{self, Enlarged};
 use super::hanging::SliceMode;
 use super::keys::{self, Action, Chosen};
@@ -112,13 +113,7 @@ pub fn run_window(input: SceneInput) -> Result<()> {
 pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Opened>> {
     let SceneStart { settings, settings_file, video, opener, practice } = start;
     let SceneSettings { window: grey, slices, volume } = settings;
-    let Some(x_display) = adapter::display_name() else {
-        bail!("there is no display to open a window on; pictures can be drawn without one");
-    };
-    let Some(device) = adapter::adapters().into_iter().next() else {
-        bail!(adapter::NO_DEVICE);
-    };
-    tracing::info!("opening a window on display {x_display}, drawn by {device}");
+    let device = adapter::for_window()?;
     let window = Window { title: TITLE.into(), resolution: WindowResolution::new(1920, 1080), ..default() };
     let mut app = App::new();
     app.add_plugins(super::plugins(Some(window))).init_resource::<IsChosen>();
@@ -133,6 +128,7 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
         app.insert_resource(WinitSettings::continuous());
     }
     super::add_content(&mut app, Content::new(input.case, input.header), Feed::live(input.snapshots));
+    corrections::plugin(&mut app);
     let own = matches!(volume.preset, Preset::Curve(_)).then(|| volume.preset.clone());
     let frame = if device.is_software { MOVING_FRAME.1 } else { MOVING_FRAME.0 };
     let opening = Opening::new(opener);
@@ -155,9 +151,8 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
                 press_keys,
                 enlarge::use_mouse,
                 frame_first_pose,
-                orbit_control::apply
-                    .run_if(|enlarged: Res<'_, Enlarged>| enlarged.plane.is_none())
-                    .run_if(practice::hand::is_free),
+                corrections::drag.run_if(corrections::may_correct),
+                orbit_control::apply.run_if(turns_view).run_if(practice::hand::is_free),
             )
                 .chain()
                 .before(camera::follow_orbit),
@@ -173,6 +168,11 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
     app.run();
     let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(opened)
+}
+
+/// The mouse turns the view: no slice lies over it, and no landmark is held.
+fn turns_view(enlarged: Res<'_, Enlarged>, correcting: Res<'_, Correcting>) -> bool {
+    enlarged.plane.is_none() && !correcting.is_dragging()
 }
 
 fn spawn(

@@ -4,6 +4,7 @@
 mod bad_input;
 mod bench;
 mod calibrate;
+mod calibrate_live;
 mod dicom;
 mod files;
 mod measure;

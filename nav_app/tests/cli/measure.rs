@@ -78,6 +78,39 @@ fn a_report_is_one_page_that_needs_nothing_else() {
 }
 
 #[test]
+fn levels_that_moved_are_measured_where_they_are_and_reported_beside_the_target() {
+    let case = case("measure-moved");
+    let (path, moved, targets) = (case.display().to_string(), case.join("moved.json"), case.join("targets.json"));
+    // Everything above T8 leans 10 degrees back, about the origin.
+    let (sine, cosine) = 10f64.to_radians().sin_cos();
+    let back = [1.0, 0.0, 0.0, 0.0, 0.0, cosine, sine, 0.0, 0.0, -sine, cosine, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let level = |name: &str| json!({ "level": name, "patient_from_ct": back });
+    let levels: Vec<Value> = ["T3", "T4", "T5", "T6", "T7"].map(level).into();
+    std::fs::write(&moved, json!({ "levels": levels }).to_string()).unwrap();
+    let aims = json!({ "source": "<Dr. Example>", "targets": { "tk_t4_t12_deg": { "low": 20, "high": 40 } } });
+    std::fs::write(&targets, aims.to_string()).unwrap();
+    let [moved, targets] = [&moved, &targets].map(|path| path.display().to_string());
+    let out = path.clone();
+    let arguments = ["measure", &path, "--moved", &moved, "--alignment-target", &targets, "--out", &out, "--json"];
+    let measures = json_of(&arguments);
+    let rows = measures["alignment"]["parameters"].as_array().unwrap();
+    let row = |key: &str| rows.iter().find(|row| row["key"] == key).unwrap();
+    let kyphosis = row("tk_t4_t12_deg");
+    let change = kyphosis["now"]["value"].as_f64().unwrap() - kyphosis["before"]["value"].as_f64().unwrap();
+    assert!((change + 10.0).abs() < 1e-6, "{kyphosis}");
+    assert_eq!((&kyphosis["followed"], &kyphosis["assumed"]), (&json!(["T4"]), &json!(["T12"])));
+    assert!(row("pi_deg")["reason"].as_str().unwrap().contains("sacrum"));
+    assert_eq!(json_of(&["report", &path, "--json"])["has_alignment"], true);
+    let page = std::fs::read_to_string(case.join("report.html")).unwrap();
+    assert!(
+        page.contains("Alignment before and now") && page.contains("&lt;Dr. Example&gt;") && page.contains("20 to 40")
+    );
+    std::fs::write(&moved, "{\"levels\": [{\"level\": \"T99\"}]}").unwrap();
+    let output = spinenav(&["measure", &path, "--moved", &moved]);
+    assert!(output.status.code() == Some(3) && message(&output).contains("T99"), "{}", message(&output));
+}
+
+#[test]
 fn a_report_of_nothing_says_what_is_missing() {
     let empty = folder("report-empty").display().to_string();
     let output = spinenav(&["report", &empty]);

@@ -50,6 +50,56 @@ fn a_simulated_session_is_guided_recorded_and_replayed_bit_for_bit() {
 }
 
 #[test]
+fn a_correction_is_followed_written_down_and_replayed_to_the_last_bit() {
+    let folder = folder("navigate-alignment");
+    let [out, journal, targets] = ["alignment.json", "journal", "targets.json"].map(|name| folder.join(name));
+    let aims = r#"{"source": "Dr. Example", "targets": {"cobb_deg": {"high": 200}, "tk_t4_t12_deg": {"low": 300}}}"#;
+    std::fs::write(&targets, aims).unwrap();
+    let [out, journal, targets] = [&out, &journal, &targets].map(|path| path.to_str().unwrap());
+    let arguments = [
+        "navigate",
+        "--case",
+        LABELS,
+        "--view",
+        "none",
+        "--seconds",
+        "3",
+        "--journal",
+        journal,
+        "--alignment",
+        out,
+        "--alignment-target",
+        targets,
+        "--json",
+        "--quiet",
+    ];
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_spinenav"))
+        .args(arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn();
+    let mut child = command.unwrap();
+    let mut typed = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut typed, b"bend T99 5\nbend T8 6\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(message(&output).contains("T99"), "a wrong bend is answered in words: {}", message(&output));
+    let session: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (alignment, told) = (&session["alignment"], message(&output));
+    let t7 = alignment["levels"].as_array().unwrap().iter().find(|l| l["level"] == "T7");
+    let turned = t7.unwrap_or_else(|| panic!("{told}"))["turned_deg"].as_f64().unwrap();
+    assert!((turned - 6.0).abs() < 2.0, "{turned}: {told}");
+    for row in alignment["parameters"].as_array().unwrap() {
+        assert!(row["now"].is_object() || row["reason"].is_string(), "{row}");
+        assert!(row["target"].is_null() || row["now"].is_null() || row["to_go"].is_number(), "{row}");
+    }
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
+    assert_eq!(written["levels"].as_array().unwrap().len(), alignment["levels"].as_array().unwrap().len());
+    let (replay, status) = json(&["replay", journal, "--verify", "--case", LABELS, "--json"]);
+    assert_eq!((status, replay["alignments"]["exact"].as_u64()), (Some(0), Some(2)), "{replay}");
+}
+
+#[test]
 fn a_changed_journal_is_reported_and_never_replayed() {
     let (journal, _) = recorded("navigate-damaged");
     let segment =

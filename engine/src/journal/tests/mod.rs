@@ -1,5 +1,6 @@
 //! What a session would lose if the journal broke its promises.
 
+mod alignment;
 mod damage;
 mod disk;
 mod replay;

@@ -12,7 +12,7 @@ use crate::report::Output;
 
 /// Runs the command.
 pub fn run(options: &DriftArguments) -> Result<Output, Failure> {
-    let recorded = read(&options.poses, &options.options, &mut |_, _| ()).bad_input()?;
+    let recorded = read(&options.poses, &options.options).bad_input()?;
     let times = recorded.times(&options.poses).bad_input()?;
     let settings = DriftSettings { max_shift_mm: options.limit_mm, ..DriftSettings::default() };
     let found = calib::drift(&recorded.poses, times, Point::from(options.point), &settings).bad_input()?;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::poses::{Poses, read, renamed};
 use super::report::{matrix_file, output, place, rows};
 use super::write;
-use crate::cli::{HandEyeArguments, PoseOptions};
+use super::{hand_eye_live, live};
+use crate::cli::HandEyeArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 
@@ -25,17 +26,28 @@ pub struct Devices {
     pub second_s: Option<Vec<f64>>,
 }
 
-/// Reads both devices.
-pub fn devices(options: &HandEyeArguments) -> Result<Devices> {
-    let of = |from: &str, options: &PoseOptions| read(from, options, &mut |_, _| ());
-    let first = of(&options.first, &options.options)?;
-    let Poses { poses, times_s: second_s, .. } = of(&options.second, &options.options)?;
+/// Reads both devices; two live ones at once.
+pub fn devices(options: &HandEyeArguments, quiet: bool) -> Result<Devices> {
+    match (live::address(&options.first), live::address(&options.second)) {
+        (Some(first), Some(second)) => return hand_eye_live::record(first, second, options, quiet),
+        (None, None) if options.until_accepted.is_none() => {}
+        (None, None) => bail!("--until-accepted follows two live devices (igtl://HOST:PORT)"),
+        _ => bail!("one device is live and the other a file; give two files, or two addresses igtl://HOST:PORT"),
+    }
+    let first = read(&options.first, &options.options)?;
+    let second = read(&options.second, &hand_eye_live::second_options(options))?;
+    Ok(paired_devices(first, second, options))
+}
+
+/// Both devices' poses, named.
+pub fn paired_devices(first: Poses, second: Poses, options: &HandEyeArguments) -> Devices {
+    let Poses { poses, times_s: second_s, .. } = second;
     let second = if options.second_sees_world {
         renamed(&poses.iter().map(Transform::inverse).collect::<Vec<_>>())
     } else {
         renamed(&poses)
     };
-    Ok(Devices { first: renamed(&first.poses), first_s: first.times_s, second, second_s })
+    Devices { first: renamed(&first.poses), first_s: first.times_s, second, second_s }
 }
 
 /// What the options say of the devices' errors.
@@ -47,8 +59,8 @@ pub fn settings(options: &HandEyeArguments) -> HandEyeSettings {
 }
 
 /// Runs the command.
-pub fn run(options: &HandEyeArguments) -> Result<Output, Failure> {
-    let devices = devices(options).bad_input()?;
+pub fn run(options: &HandEyeArguments, quiet: bool) -> Result<Output, Failure> {
+    let devices = devices(options, quiet).bad_input()?;
     let (first, second) = pairs(&devices, options).bad_input()?;
     let found = calib::hand_eye(&first, &second, &settings(options)).bad_input()?;
     write_out(options, &found)?;
@@ -65,10 +77,11 @@ pub fn write_out(options: &HandEyeArguments, found: &HandEye<Tracker, Tool, Worl
     }
 }
 
+/// Poses of both devices at the same instants.
 type Pairs = (Vec<Transform<Tracker, Tool>>, Vec<Transform<World, Headset>>);
 
 /// Pairs by time where both have times, else by line.
-fn pairs(devices: &Devices, options: &HandEyeArguments) -> Result<Pairs> {
+pub fn pairs(devices: &Devices, options: &HandEyeArguments) -> Result<Pairs> {
     if let (Some(first_s), Some(second_s)) = (&devices.first_s, &devices.second_s) {
         let latency_s = options.latency_ms * 1e-3;
         let times: Vec<f64> = first_s.iter().map(|t| t + latency_s).collect();

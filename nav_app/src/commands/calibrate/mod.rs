@@ -3,19 +3,24 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`poses`] | files, recordings and live trackers as poses |
+//! | [`poses`], [`live`] | files, recordings and live trackers as poses |
+//! | [`guided`] | what to do next, while a tool is being calibrated |
 //! | [`report`] | what all results share as JSON and text |
 //! | the others | one command each |
 
 mod drift;
+mod guided;
 mod hand_eye;
+mod hand_eye_live;
 mod landmarks;
+mod live;
 mod phantom;
 mod phantom_page;
 mod pivot;
 pub mod poses;
 mod report;
 mod temporal;
+mod tip;
 
 use std::path::Path;
 
@@ -27,9 +32,10 @@ use crate::report::Output;
 pub fn run(what: &Calibrate, quiet: bool) -> Result<Output, Failure> {
     match what {
         Calibrate::Pivot(options) => pivot::run(options, quiet),
-        Calibrate::HandEye(options) => hand_eye::run(options),
+        Calibrate::Tip(options) => tip::run(options),
+        Calibrate::HandEye(options) => hand_eye::run(options, quiet),
         Calibrate::Landmarks(options) => landmarks::run(options),
-        Calibrate::Temporal(options) => temporal::run(options),
+        Calibrate::Temporal(options) => temporal::run(options, quiet),
         Calibrate::Phantom(options) => phantom::run(options),
         Calibrate::Drift(options) => drift::run(options),
     }

@@ -86,7 +86,7 @@ fn measured(from: &str, geometry: &Path, options: &PhantomArguments) -> Result<T
     if is_list && let Ok(rows) = numbers::read_rows::<4>(path, "divot x y z, mm") {
         return listed(&rows, divots, path);
     }
-    let recorded = read(from, &options.options, &mut |_, _| ())?;
+    let recorded = read(from, &options.options)?;
     let times = recorded.times(from)?;
     let dwell = DwellSettings::default();
     let (tip, dwells): (Point<Tool>, Vec<Dwell<World>>) = match options.tip {

@@ -1,11 +1,12 @@
 //! `calibrate pivot`: the tip and the shaft of a tool.
-#![allow(clippy::print_stderr, reason = "the picture of a live recording belongs on stderr")]
 
 use calib::pivot::{DwellSettings, Moved, Pivot, RecordedPivot, Spin, pivot_recording, spin, tool_from_tip};
-use calib::{Coverage, Judgement, PivotSettings};
-use geom::{Point, Tool, Vector, World};
+use calib::{Coverage, PivotSettings, Verdict};
+use geom::{Vector, World};
 use serde_json::{Value, json};
 
+use super::guided::{guided, still};
+use super::live;
 use super::poses::{Poses, read};
 use super::report::{matrix_file, output, place, rows};
 use super::write;
@@ -16,12 +17,21 @@ use crate::report::Output;
 /// Runs the command.
 pub fn run(options: &PivotArguments, quiet: bool) -> Result<Output, Failure> {
     let settings = PivotSettings::default();
-    let mut watch = |poses: &Poses, left_s: f64| {
-        if !quiet {
-            eprint!("{}", live_text(poses, left_s, &settings));
+    let (recorded, view) = match live::address(&options.poses) {
+        Some(address) if !options.many => {
+            let (recorded, view) = guided(address, options, quiet)?;
+            (recorded, Some(view))
         }
+        _ if options.guide.window || options.guide.until_accepted.is_some() => {
+            let what = "--window and --until-accepted follow a live tracker (igtl://HOST:PORT) without --many";
+            return Err(Failure::WrongUse(anyhow::anyhow!(what)));
+        }
+        _ => (read(&options.poses, &options.options).bad_input()?, None),
     };
-    let recorded = read(&options.poses, &options.options, &mut watch).bad_input()?;
+    if let Some(file) = &options.guide.picture {
+        let view = view.clone().unwrap_or_else(|| still(&recorded, options));
+        crate::scene::render_guide(view, file).internal()?;
+    }
     let (found, dwells) = if options.many {
         let times = recorded.times(&options.poses).bad_input()?;
         let many = pivot_recording(&recorded.poses, times, &DwellSettings::default(), &settings).bad_input()?;
@@ -31,7 +41,7 @@ pub fn run(options: &PivotArguments, quiet: bool) -> Result<Output, Failure> {
         (calib::pivot(&recorded.poses, &settings).bad_input()?, Vec::new())
     };
     let spun = options.spin.as_ref().map(|from| -> Result<Spin, Failure> {
-        let poses = read(from, &options.options, &mut |_, _| ()).bad_input()?;
+        let poses = read(from, &options.options).bad_input()?;
         spin(&poses.poses, Some(found.tip)).bad_input()
     });
     let spun = spun.transpose()?;
@@ -39,15 +49,16 @@ pub fn run(options: &PivotArguments, quiet: bool) -> Result<Output, Failure> {
     spun.iter().flat_map(|s| s.judgement.findings()).for_each(|f| {
         judgement.add(f.verdict, f.reason.clone(), f.remedy.clone());
     });
-    let lever = Vector::from_vector3(found.tip.vector3());
-    let coverage = Coverage::new(&recorded.poses, lever, 0.5 * settings.min_span_deg).bad_input()?;
+    // From the tip to the handle: sides are where the handle was tilted to.
+    let handle = Vector::from_vector3(-found.tip.vector3());
+    let coverage = Coverage::new(&recorded.poses, handle, 0.5 * settings.min_span_deg).bad_input()?;
     if let Some(file) = &options.coverage {
         write(file, &coverage.svg(), "--coverage")?;
     }
     let pose = tool_from_tip(found.tip, spun.as_ref().map(|s| s.axis));
     if let (Some(file), Some(pose)) = (&options.out, &pose) {
         // A refused tip must not be found by the next command.
-        if judgement.verdict() != calib::Verdict::Reject {
+        if judgement.verdict() != Verdict::Reject {
             write(file, &matrix_file("tool_from_tip", pose), "--out")?;
         }
     }
@@ -64,7 +75,15 @@ pub fn run(options: &PivotArguments, quiet: bool) -> Result<Output, Failure> {
                     "scatter_mm": d.scatter_mm })
         })
         .collect();
-    Ok(output(json, &text(&found, spun.as_ref(), &coverage, options.many), &judgement))
+    let mut output = output(json, &text(&found, spun.as_ref(), &coverage, options.many), &judgement);
+    if view.is_some() && judgement.verdict() == Verdict::Accept {
+        let [x, y, z] = found.tip.to_array();
+        output.text.push_str(&format!(
+            "\nNext: touch known points with it (`calibrate phantom --tip {x:.2},{y:.2},{z:.2}`); for the direction of \
+             its shaft, turn it about itself and give that recording with --spin."
+        ));
+    }
+    Ok(output)
 }
 
 fn pivot_json(found: &Pivot<World>, recorded: &Poses) -> Value {
@@ -132,27 +151,4 @@ fn text(found: &Pivot<World>, spin: Option<&Spin>, coverage: &Coverage, many: bo
         return format!("{text}\n{} places:{places}", found.pivots.len());
     }
     format!("{text}\n{}", coverage.text().trim_end())
-}
-
-/// The state of a live recording: tip so far, and which tilts are missing.
-fn live_text(poses: &Poses, left_s: f64, settings: &PivotSettings) -> String {
-    let Ok(found) = calib::pivot(&poses.poses, settings) else {
-        return format!(
-            "{:4.0} s left, {} poses: keep the tip in its divot and tilt the tool\n",
-            left_s,
-            poses.poses.len()
-        );
-    };
-    let lever = Vector::<Tool>::from_vector3(found.tip.vector3());
-    let coverage = Coverage::new(&poses.poses, lever, 0.5 * settings.min_span_deg);
-    let missing = coverage.map(|c| c.missing().join(" ")).unwrap_or_default();
-    let advice = if missing.is_empty() { "all sides covered".to_owned() } else { format!("tilt towards {missing}") };
-    let tip: Point<Tool> = found.tip;
-    let judgement: &Judgement = &found.judgement;
-    format!(
-        "{left_s:4.0} s left, tip {} +- {:.2} mm, {}; {advice}\n",
-        place(tip.to_array()),
-        found.tip_error_mm(),
-        judgement.verdict()
-    )
 }

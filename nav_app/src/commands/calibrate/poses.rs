@@ -6,20 +6,17 @@
 //! "matrix": [16 numbers]}]}`.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use engine::clock::{Clock, SystemClock};
 use engine::io::numbers;
 use engine::journal::{JournalSource, ReadLimits};
-use engine::track::openigtlink::{IgtlSource, IgtlSourceSettings};
 use engine::track::recording::{Recording, RecordingLimits};
 use engine::track::{Source, ToolId, ToolNames, TrackerPacket};
 use geom::nalgebra::{Quaternion, UnitQuaternion, Vector3};
-use geom::{Frame, Nanoseconds, Tool, Transform, World};
+use geom::{Frame, Nanoseconds, Patient, Tool, Tracker, Transform, World};
 use serde::Deserialize;
 
+use super::live::{self, Next};
 use crate::cli::{LengthUnit, PoseOptions};
 
 /// The instrument's number in the table of names.
@@ -27,7 +24,7 @@ const TOOL: ToolId = ToolId(1);
 /// Largest JSON file, bytes.
 const MAX_JSON_BYTES: u64 = 64 << 20;
 /// Most poses that are kept.
-const MAX_POSES: usize = 200_000;
+pub const MAX_POSES: usize = 200_000;
 
 /// Poses of an instrument in the axes of its reference, or of the tracker.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +46,10 @@ impl Poses {
     }
 }
 
-/// Reads from wherever `from` points to; `watch` sees the poses of a live
-/// tracker as they come, about once a second.
-pub fn read(from: &str, options: &PoseOptions, watch: &mut dyn FnMut(&Poses, f64)) -> Result<Poses> {
-    if let Some(address) = from.strip_prefix("igtl://") {
-        return live(address, options, watch);
+/// Reads from wherever `from` points to; of a live tracker as long as asked for.
+pub fn read(from: &str, options: &PoseOptions) -> Result<Poses> {
+    if let Some(address) = live::address(from) {
+        return live::record(address, options, (options.seconds, 1.0), &mut |_, _| Next::Record);
     }
     let path = Path::new(from);
     if !path.exists() {
@@ -93,7 +89,8 @@ fn from_matrix(mut matrix: [f64; 16], unit: LengthUnit) -> Result<Transform<Worl
 /// Deviation of a quaternion's length from 1 that is rounding.
 const UNIT_TOLERANCE: f64 = 1e-2;
 
-fn from_quaternion(numbers: &[f64], unit: LengthUnit) -> Result<Transform<World, Tool>> {
+/// A pose from position and quaternion `x y z qx qy qz qw`.
+pub fn from_quaternion(numbers: &[f64], unit: LengthUnit) -> Result<Transform<World, Tool>> {
     let &[x, y, z, qx, qy, qz, qw] = numbers else { bail!("a pose needs x y z qx qy qz qw") };
     let quaternion = Quaternion::new(qw, qx, qy, qz);
     if (quaternion.norm() - 1.0).abs() > UNIT_TOLERANCE {
@@ -199,38 +196,88 @@ fn json(path: &Path, unit: LengthUnit) -> Result<Poses> {
     Ok(Poses { poses, times_s: file.poses.iter().map(|entry| entry.time_s).collect(), missing: 0 })
 }
 
-fn names(options: &PoseOptions) -> Result<ToolNames> {
+/// The names to look for.
+pub fn names(options: &PoseOptions) -> Result<ToolNames> {
     ToolNames::new(options.reference.as_deref(), &[(&options.tool, TOOL)])
         .ok_or_else(|| anyhow!("--tool and --reference must differ and not be empty"))
 }
 
+/// Whose clock the times of poses are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamps {
+    /// The tracker's, as it stamped them.
+    Source,
+    /// Ours, when they arrived: for two trackers whose clocks differ.
+    Arrival,
+}
+
 /// Collects the poses of packets.
-fn collect(packets: &[TrackerPacket], has_reference: bool) -> Poses {
-    let (mut found, mut times, mut reference) = (Poses::default(), Vec::new(), None);
-    for packet in packets {
-        // A source that sends one array a message: the reference is that of the last packet.
-        reference = packet.tracker_from_patient.ok().or(reference);
-        let Ok(tracker_from_tool) = packet.tool(TOOL) else {
-            found.missing += 1;
-            continue;
-        };
-        let tracker_from_tool: Transform<World, Tool> =
-            Transform::new(tracker_from_tool.rotation(), tracker_from_tool.translation());
-        let pose = match (has_reference, &reference) {
-            (false, _) => tracker_from_tool,
-            (true, Some(seen)) => {
-                Transform::<World, World>::new(seen.rotation(), seen.translation()).inverse() * tracker_from_tool
-            }
-            (true, None) => {
-                found.missing += 1;
-                continue;
-            }
-        };
-        found.poses.push(pose);
-        times.push(packet.source_time.0 as f64 * 1e-9);
+pub struct Collector {
+    has_reference: bool,
+    stamps: Stamps,
+    reference: Option<Transform<Tracker, Patient>>,
+    poses: Poses,
+    times: Vec<f64>,
+}
+
+impl Collector {
+    /// Collects in the axes of the reference, where there is to be one.
+    pub const fn new(has_reference: bool, stamps: Stamps) -> Self {
+        let poses = Poses { poses: Vec::new(), times_s: None, missing: 0 };
+        Self { has_reference, stamps, reference: None, poses, times: Vec::new() }
     }
-    found.times_s = Some(times);
-    found
+
+    /// Takes a packet; `false` when it holds no usable pose of the tool.
+    pub fn take(&mut self, packet: &TrackerPacket) -> bool {
+        // A source that sends one array a message: the reference is that of the last packet.
+        self.reference = packet.tracker_from_patient.ok().or(self.reference);
+        let tool = packet.tool(TOOL).ok().map(|t| Transform::<World, Tool>::new(t.rotation(), t.translation()));
+        let pose = match (tool, self.has_reference, &self.reference) {
+            (Some(tool), false, _) => Some(tool),
+            (Some(tool), true, Some(seen)) => {
+                Some(Transform::<World, World>::new(seen.rotation(), seen.translation()).inverse() * tool)
+            }
+            _ => None,
+        };
+        let Some(pose) = pose else {
+            self.poses.missing += 1;
+            return false;
+        };
+        let time = if self.stamps == Stamps::Source { packet.source_time } else { packet.arrival_time };
+        self.poses.poses.push(pose);
+        self.times.push(time.0 as f64 * 1e-9);
+        true
+    }
+
+    /// The poses so far, without their times.
+    pub const fn poses(&self) -> &Poses {
+        &self.poses
+    }
+
+    /// Forgets poses from the beginning.
+    pub fn forget(&mut self, count: usize) {
+        let count = count.min(self.poses.poses.len());
+        self.poses.poses.drain(..count);
+        self.times.drain(..count);
+    }
+
+    /// A copy of the poses so far, with their times.
+    pub fn timed(&self) -> Poses {
+        Poses { times_s: Some(self.times.clone()), ..self.poses.clone() }
+    }
+
+    /// The poses with their times.
+    pub fn finish(self) -> Poses {
+        Poses { times_s: Some(self.times), ..self.poses }
+    }
+}
+
+fn collect(packets: &[TrackerPacket], has_reference: bool) -> Poses {
+    let mut collector = Collector::new(has_reference, Stamps::Source);
+    for packet in packets {
+        collector.take(packet);
+    }
+    collector.finish()
 }
 
 fn recording(path: &Path, options: &PoseOptions) -> Result<Poses> {
@@ -250,39 +297,6 @@ fn journal(path: &Path, options: &PoseOptions) -> Result<Poses> {
     let found = collect(&packets, options.reference.is_some());
     if found.poses.is_empty() {
         bail!("{} holds no pose of instrument 1 among {} packets", path.display(), packets.len());
-    }
-    Ok(found)
-}
-
-fn live(address: &str, options: &PoseOptions, watch: &mut dyn FnMut(&Poses, f64)) -> Result<Poses> {
-    let address = if address.contains(':') { address.to_owned() } else { format!("{address}:18944") };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let mut source = IgtlSource::start(IgtlSourceSettings::new(address.clone(), names(options)?), clock.clone())?;
-    let end = Nanoseconds((options.seconds * 1e9) as u64);
-    let (mut packets, mut told_s) = (Vec::new(), 0.0);
-    loop {
-        let now = clock.now();
-        if now.0 >= end.0 || packets.len() >= MAX_POSES {
-            break;
-        }
-        while let Some(packet) = source.poll(clock.now()) {
-            packets.push(packet);
-        }
-        let seconds = now.0 as f64 * 1e-9;
-        if seconds - told_s >= 1.0 {
-            told_s = seconds;
-            watch(&collect(&packets, options.reference.is_some()), options.seconds - seconds);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let found = collect(&packets, options.reference.is_some());
-    if found.poses.is_empty() {
-        bail!(
-            "{address} sent no pose of {} in {:.0} s ({} packets without one); is the server running, and the name right?",
-            options.tool,
-            options.seconds,
-            found.missing
-        );
     }
     Ok(found)
 }

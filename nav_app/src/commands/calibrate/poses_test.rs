@@ -14,7 +14,7 @@ fn file(name: &str, content: &str) -> String {
 
 fn read_text(name: &str, content: &str) -> Result<Poses> {
     let path = file(name, content);
-    let found = read(&path, &options(), &mut |_, _| ());
+    let found = read(&path, &options());
     std::fs::remove_file(path).unwrap();
     found
 }
@@ -48,6 +48,6 @@ fn what_is_no_pose_is_refused_with_the_next_step() {
     says("empty.csv", "# nothing\n", "no numbers");
     says("bad.json", "{\"poses\": [{\"matrix\": [1]}]}", "16 numbers");
     says("key.json", "{\"poses\": [], \"pose\": 3}", "expected");
-    let gone = read("no-such-file.csv", &options(), &mut |_, _| ()).unwrap_err().to_string();
+    let gone = read("no-such-file.csv", &options()).unwrap_err().to_string();
     assert!(gone.contains("does not exist") && gone.contains("igtl://"), "{gone}");
 }

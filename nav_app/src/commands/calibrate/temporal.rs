@@ -10,8 +10,8 @@ use crate::failure::{Blame, Failure};
 use crate::report::Output;
 
 /// Runs the command.
-pub fn run(options: &TemporalArguments) -> Result<Output, Failure> {
-    let devices = devices(&options.pair).bad_input()?;
+pub fn run(options: &TemporalArguments, quiet: bool) -> Result<Output, Failure> {
+    let devices = devices(&options.pair, quiet).bad_input()?;
     let (Some(first_s), Some(second_s)) = (&devices.first_s, &devices.second_s) else {
         let what = "a latency needs the times of both; give 8 columns (t x y z qx qy qz qw), 17, or recordings";
         return Err(Failure::BadInput(anyhow::anyhow!(what)));

@@ -4,6 +4,7 @@
 //! labels, nothing else is computed. The page needs no other file and loads
 //! nothing.
 
+mod followed;
 mod page;
 mod reference;
 mod slices;
@@ -12,12 +13,15 @@ use std::path::{Path, PathBuf};
 
 use engine::io::{self, Limits};
 use engine::measure::projection::View;
+use engine::measure::{Report, Spine};
 use engine::stream::description::hexadecimal;
+use engine::volume::LabelMap;
 use geom::Point;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::alignment::read_alignment;
 use super::measure::{Request, measured, picture};
 use crate::cli::{NumberingChoice, ReportArguments};
 use crate::failure::{Blame, Failure};
@@ -85,6 +89,7 @@ pub fn run(options: &ReportArguments) -> Result<Output, Failure> {
     let registration: Option<Registered> = in_case(&options.registration, "registration.json")
         .map(|path| read_json(&path, "a registration (`register --json`)"))
         .transpose()?;
+    let alignment = in_case(&options.alignment, "alignment.json").map(|path| read_alignment(&path)).transpose()?;
     let confidence: Confidence =
         read_json(&options.case.join("confidence.json"), "the confidences that `segment` writes")?;
     let (labels, spine, report) = measured(&Request {
@@ -100,10 +105,7 @@ pub fn run(options: &ReportArguments) -> Result<Output, Failure> {
         let bodies: Vec<_> = spine.vertebrae.iter().map(|v| Point::from_vector3(v.centre)).collect();
         pictures.extend(slices::pictures(&volume, &labels, &bodies)?.into_iter().map(page::slice));
     }
-    for (view, name) in [(View::Sagittal, "from the left"), (View::Coronal, "from the front")] {
-        let element = picture::svg(&labels, &spine, &report, view)?;
-        pictures.push(Picture { caption: format!("Bone seen {name}, with endplates and angles"), element });
-    }
+    pictures.extend(bone_pictures(&labels, &spine, &report)?);
     let files = hashes(&[Some(options.case.join("labels.nii.gz")), ct, femora])?;
     let html = page::page(&page::Content {
         case: options.case.file_name().map_or_else(|| "case".into(), |name| name.to_string_lossy().into_owned()),
@@ -111,6 +113,7 @@ pub fn run(options: &ReportArguments) -> Result<Output, Failure> {
         vertebrae: &confidence.vertebrae,
         levels_are_anchored: confidence.levels_are_anchored,
         registration: registration.as_ref(),
+        alignment: alignment.as_ref(),
         pictures: &pictures,
         files: &files,
     });
@@ -119,7 +122,8 @@ pub fn run(options: &ReportArguments) -> Result<Output, Failure> {
     let measured = report.parameters.iter().filter(|(_, measure)| measure.is_ok()).count();
     Ok(Output {
         json: json!({ "file": out, "pictures": pictures.len(), "parameters_measured": measured,
-                      "vertebrae": confidence.vertebrae.len(), "has_registration": registration.is_some() }),
+                      "vertebrae": confidence.vertebrae.len(), "has_registration": registration.is_some(),
+                      "has_alignment": alignment.is_some() }),
         text: format!(
             "{}: {} vertebrae, {measured} of {} parameters, {} pictures. Print it from a browser for a PDF.",
             out.display(),
@@ -129,6 +133,16 @@ pub fn run(options: &ReportArguments) -> Result<Output, Failure> {
         ),
         is_refused: false,
     })
+}
+
+/// The bone from the left and from the front, with what was measured on it.
+fn bone_pictures(labels: &LabelMap, spine: &Spine, report: &Report) -> Result<Vec<Picture>, Failure> {
+    let mut pictures = Vec::new();
+    for (view, name) in [(View::Sagittal, "from the left"), (View::Coronal, "from the front")] {
+        let element = picture::svg(labels, spine, report, view)?;
+        pictures.push(Picture { caption: format!("Bone seen {name}, with endplates and angles"), element });
+    }
+    Ok(pictures)
 }
 
 /// The 3-D picture that `demo --headless` leaves in its folder.

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use engine::measure::follow::Alignment;
 use engine::measure::{Measure, Posture, Report, RotationFrame};
 
+use super::followed;
 use super::reference::{SOURCES, is_of_another_posture, range};
 use super::slices::SlicePicture;
 use super::{Confident, Picture, Registered};
@@ -14,7 +16,7 @@ body { max-width: 72rem; } .notice { border: 1px solid var(--line); border-left:
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .pictures figure { flex: 0 1 auto; background: #000; padding: .5rem; margin: 0; max-width: 100%; }
 .pictures img, .pictures svg { display: block; max-width: 100%; width: auto; height: auto; max-height: 34rem; } .pictures figcaption { color: #ccc; padding-top: .3rem; }
 .pictures svg text { fill: #fff; } .cut { position: relative; } .cut b { position: absolute; top: 45%; color: #fff; } .cut b:first-of-type { left: .3rem; } .cut b:last-of-type { right: .3rem; }
-td.words, th.words { text-align: left; white-space: normal; } .out { color: #c9302c; font-weight: 600; }
+td.words, th.words { text-align: left; white-space: normal; } .out { color: #c9302c; font-weight: 600; } .done { font-weight: 600; }
 @media (prefers-color-scheme: dark) { .out { color: #ff8a80; } } @media print { body { max-width: none; margin: 0; } figure, table { break-inside: avoid; } }
 </style>
 ";
@@ -26,6 +28,7 @@ pub struct Content<'a> {
     pub vertebrae: &'a [Confident],
     pub levels_are_anchored: bool,
     pub registration: Option<&'a Registered>,
+    pub alignment: Option<&'a Alignment>,
     pub pictures: &'a [Picture],
     /// Names and SHA-256.
     pub files: &'a [(String, String)],
@@ -49,6 +52,9 @@ pub fn page(content: &Content<'_>) -> String {
     summary(&mut page, content);
     pictures(&mut page, content.pictures);
     parameters(&mut page, content.report);
+    if let Some(alignment) = content.alignment {
+        followed::section(&mut page, alignment);
+    }
     levels(&mut page, content.report);
     discs(&mut page, content.report);
     segmentation(&mut page, content);
@@ -89,7 +95,7 @@ fn pictures(page: &mut String, pictures: &[Picture]) {
 }
 
 /// Opens a table.
-fn open(page: &mut String, title: &str, columns: &[&str]) {
+pub fn open(page: &mut String, title: &str, columns: &[&str]) {
     let _infallible = write!(page, "<h2>{title}</h2>\n<div class=\"wide\"><table><tr>");
     for column in columns {
         let _infallible = write!(page, "<th>{column}</th>");
@@ -97,7 +103,7 @@ fn open(page: &mut String, title: &str, columns: &[&str]) {
     page.push_str("</tr>\n");
 }
 
-fn close(page: &mut String) {
+pub fn close(page: &mut String) {
     page.push_str("</table></div>\n");
 }
 

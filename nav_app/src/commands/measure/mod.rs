@@ -6,12 +6,16 @@ pub mod table;
 use std::path::Path;
 
 use engine::io::{self, Limits};
+use engine::measure::follow::{Alignment, Follower, Placed, PlacedFile, Targets};
 use engine::measure::numbering::{Numbering, to_verse};
 use engine::measure::projection::View;
 use engine::measure::{Corrections, FEMUR_LEFT, FEMUR_RIGHT, Posture, Report, Spine, measure};
+use engine::register::Verdict;
 use engine::volume::LabelMap;
+use geom::{PoseCovariance, Transform};
 use serde_json::json;
 
+use super::alignment::table as alignment_table;
 use crate::cli::{MeasureArguments, NumberingChoice, PostureChoice};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
@@ -25,8 +29,8 @@ pub struct Request<'a> {
     pub posture: PostureChoice,
 }
 
-/// Labels with corrected names, the spine found in them, and its measures.
-pub fn measured(request: &Request<'_>) -> Result<(LabelMap, Spine, Report), Failure> {
+/// The labels in VerSe numbers, with the femora; no level is renamed yet.
+pub fn read_for(request: &Request<'_>) -> Result<LabelMap, Failure> {
     let mut labels = super::read_case_labels(request.case, "measure")?;
     let numbering = match request.numbering {
         NumberingChoice::Verse => Numbering::Verse,
@@ -37,6 +41,12 @@ pub fn measured(request: &Request<'_>) -> Result<(LabelMap, Spine, Report), Fail
         let other = io::read_labels(path, &Limits::default()).bad_input()?.value;
         add_femora(&mut labels, &other).bad_input()?;
     }
+    Ok(labels)
+}
+
+/// Labels with corrected names, the spine found in them, and its measures.
+pub fn measured(request: &Request<'_>) -> Result<(LabelMap, Spine, Report), Failure> {
+    let mut labels = read_for(request)?;
     let corrections = match request.corrections {
         Some(path) => Corrections::read(path).bad_input()?,
         None => Corrections::default(),
@@ -66,12 +76,23 @@ pub fn run(options: &MeasureArguments) -> Result<Output, Failure> {
     })?;
     let mut json = report.to_json();
     let mut text = table::table(&report);
+    let alignment = followed(options, &spine)?;
+    if let Some((alignment, warning)) = &alignment {
+        json["alignment"] = json!(alignment);
+        text = format!("{text}\n{}", alignment_table::lines(alignment).join("\n"));
+        warning.iter().for_each(|warning| text = format!("{text}\n  {warning}"));
+    }
     if let Some(folder) = &options.out {
         std::fs::create_dir_all(folder).bad_input()?;
         let mut files = Vec::new();
         for (view, name) in [(View::Sagittal, "sagittal.svg"), (View::Coronal, "coronal.svg")] {
             let file = folder.join(name);
             std::fs::write(&file, picture::svg(&labels, &spine, &report, view)?).internal()?;
+            files.push(file.display().to_string());
+        }
+        if let Some((alignment, _)) = &alignment {
+            let file = folder.join("alignment.json");
+            std::fs::write(&file, format!("{:#}\n", json!(alignment))).internal()?;
             files.push(file.display().to_string());
         }
         let file = folder.join("measures.json");
@@ -83,6 +104,23 @@ pub fn run(options: &MeasureArguments) -> Result<Output, Failure> {
         json["files"] = json!([]);
     }
     Ok(Output { json, text, is_refused: false })
+}
+
+/// The alignment with levels where a file has them, and what the file lacks.
+fn followed(options: &MeasureArguments, spine: &Spine) -> Result<Option<(Alignment, Option<String>)>, Failure> {
+    if options.moved.is_none() && options.alignment_target.is_none() {
+        return Ok(None);
+    }
+    let targets = options.alignment_target.as_deref().map(Targets::read).transpose().bad_input()?;
+    let file = options.moved.as_deref().map(PlacedFile::read).transpose().bad_input()?;
+    let as_in_the_ct =
+        Placed { patient_from_ct: Transform::identity(), covariance: PoseCovariance::zero(), verdict: Verdict::Accept };
+    let whole = file.as_ref().map_or(as_in_the_ct, |file| file.whole);
+    let mut follower = Follower::new(spine.clone(), whole, targets.unwrap_or_default());
+    file.iter().flat_map(|file| &file.levels).for_each(|(level, placed)| follower.place(*level, *placed));
+    let lacks = file.is_some_and(|file| file.lacks_covariance);
+    let warning = lacks.then(|| "A pose came without its covariance: its error is not in the values now.".to_owned());
+    Ok(Some((follower.alignment(), warning)))
 }
 
 /// Takes the femora of another label map of the same scan: 75 left and 76

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use engine::clock::{Clock, SystemClock};
 
+use super::alignment::AlignmentThread;
 use super::live::Running;
 use super::plan;
 use crate::cli::{NavigateArguments, View};
@@ -31,7 +32,7 @@ use crate::report::Output;
 use crate::scene::{self, SceneHeader, SceneInput};
 use crate::scene_input::{PlannedScrew, read_tool_shape};
 
-pub(super) use patient::read_case;
+pub(super) use patient::{read_case, read_corrected_case};
 pub(super) use session::Started;
 pub(super) use tracker::{Address, Tracker, open};
 pub(super) use watch::Watch;
@@ -98,6 +99,7 @@ fn header(options: &NavigateArguments, started: &Started) -> Result<SceneHeader,
         ct_name: "case".into(),
         tool_shape: options.tool_shape.as_deref().map(read_tool_shape).transpose()?,
         touched: started.patient.touched().filter(|_| options.residuals),
+        alignment: started.alignment.as_ref().map(AlignmentThread::shown),
         ..SceneHeader::default()
     })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use engine::case::Case;
 use engine::io::{self, Limits};
 use engine::journal::{ReadLimits, RecordedRegistration, case_hash, last_registration};
+use engine::measure::Corrections;
 use engine::register::{Registration, simulate};
 use engine::rehearsal::Scenario;
 use engine::volume::Volume;
@@ -132,7 +133,20 @@ fn scenario(case: &Case, seed: u64) -> Result<Scenario, Failure> {
 /// A case from a folder written by `segment` or from a label map, with the CT it
 /// was made from where that is given.
 pub fn read_case(case: &Path, ct: Option<&Path>, command: &str) -> Result<Case, Failure> {
-    let labels = super::super::read_case_labels(case, command)?;
+    read_corrected_case(case, ct, None, command)
+}
+
+/// As [`read_case`], levels renamed as a file of corrections says.
+pub fn read_corrected_case(
+    case: &Path,
+    ct: Option<&Path>,
+    corrections: Option<&Path>,
+    command: &str,
+) -> Result<Case, Failure> {
+    let mut labels = super::super::read_case_labels(case, command)?;
+    if let Some(path) = corrections {
+        Corrections::read(path).and_then(|corrections| corrections.rename(&mut labels)).bad_input()?;
+    }
     let ct = match ct {
         Some(path) => {
             let ct = io::read_ct(path, &Limits::default()).bad_input()?.value;

@@ -13,16 +13,18 @@ use engine::clock::Clock;
 use engine::journal::{
     Intent, Journal, JournalHealth, JournalSettings, Recorder, SessionStart, case_hash, segment_path,
 };
+use engine::measure::follow::Placed;
 use engine::register::Verdict;
 use engine::rt::{Guidance, LiveSession, LiveSettings, LoopSettings, SessionSummary, TrackedTool, TrackerErrors};
 use engine::safety::Event;
 use serde_json::json;
 
-use super::patient::{Patient, read_case};
+use super::patient::{Patient, read_corrected_case};
 use super::tracker::{Address, Tracker, open};
 use super::typed;
 use super::watch::Watch;
 use crate::cli::SessionArguments;
+use crate::commands::alignment::{AlignmentThread, Around, Simulated, table};
 use crate::commands::live::simulated_tracker;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
@@ -38,6 +40,8 @@ pub struct Started {
     pub tools: Vec<TrackedTool>,
     /// Reader and loop.
     pub live: Arc<LiveSession>,
+    /// The alignment, where it is followed.
+    pub alignment: Option<AlignmentThread>,
     journal: Option<Journal>,
 }
 
@@ -54,7 +58,8 @@ impl Started {
         command: &str,
     ) -> Result<Self, Failure> {
         let address = Address::parse(&options.from.tracker)?;
-        let case = Arc::new(read_case(&options.case, options.ct.as_deref(), command)?);
+        let corrections = options.alignment.corrections.as_deref().filter(|path| path.exists());
+        let case = Arc::new(read_corrected_case(&options.case, options.ct.as_deref(), corrections, command)?);
         let landmarks = typed::read_landmarks(options.landmarks.as_deref())?;
         let patient = Patient::new(&address, options, &case)?;
         let tracker = open(&address, &options.from, clock, || simulated(options, &patient))?;
@@ -75,15 +80,30 @@ impl Started {
         }
         let live = LiveSession::start_with(tracker.source, Arc::new(guidance), clock.clone(), settings).internal()?;
         let live = Arc::new(live);
-        typed::listen(Arc::downgrade(&live), landmarks);
-        Ok(Self { case, patient, tools: tracker.tools, live, journal })
+        let around = Around {
+            whole: Placed::from(&patient.recorded),
+            journal: journal.as_ref().map(Journal::handle),
+            clock: clock.clone(),
+            snapshots: Some(live.reader()),
+            simulated: patient
+                .scenario
+                .as_ref()
+                .map(|s| Simulated { patient_from_ct: s.patient_from_ct, seed: options.seed }),
+        };
+        let alignment = AlignmentThread::start(&options.alignment, &options.case, around)?;
+        typed::listen(Arc::downgrade(&live), landmarks, alignment.as_ref().map(AlignmentThread::door));
+        Ok(Self { case, patient, tools: tracker.tools, live, alignment, journal })
     }
 
     /// Ends the session and tells what it did.
     pub fn finish(self, options: &SessionArguments, watched: &Watch) -> Result<Output, Failure> {
+        let alignment = self.alignment.map(AlignmentThread::finish);
         let summary = stop(self.live).ok_or_else(|| anyhow::anyhow!("a thread of the session died")).internal()?;
         let health = self.journal.map(Journal::finish);
-        let text = text(&self.patient, &summary, watched, health.as_ref());
+        let mut text = text(&self.patient, &summary, watched, health.as_ref());
+        if let Some(alignment) = &alignment {
+            text = format!("{text}\n{}", table::lines(alignment).join("\n"));
+        }
         let journal = health
             .map(|h| json!({ "records": h.records, "lost": h.lost, "fault": h.fault.map(|fault| fault.to_string()) }));
         Ok(Output {
@@ -94,6 +114,7 @@ impl Started {
                 "session": summary,
                 "happened": watched.json(),
                 "journal": journal,
+                "alignment": alignment,
             }),
             text,
             is_refused: self.patient.recorded.verdict == Verdict::Reject,

@@ -12,10 +12,12 @@ use engine::rt::LiveSession;
 use engine::safety::Event;
 use geom::{Ct, Point};
 
+use crate::commands::alignment::AlignmentDoor;
 use crate::failure::{Blame, Failure};
 
 /// What may be typed.
-const KNOWN: &str = "check NUMBER, check X Y Z, tools, end";
+const KNOWN: &str = "check NUMBER, check X Y Z, tools, end; with --alignment: levels FILE, alignment, and for a simulated \
+                     patient bend LEVEL DEGREES [coronal]";
 
 /// Landmarks of the CT, one a line.
 pub fn read_landmarks(path: Option<&Path>) -> Result<Vec<Point<Ct>>, Failure> {
@@ -28,10 +30,17 @@ pub fn read_landmarks(path: Option<&Path>) -> Result<Vec<Point<Ct>>, Failure> {
 ///
 /// The thread may outlive the session, waiting for a line; it holds nothing of
 /// it.
-pub fn listen(session: Weak<LiveSession>, landmarks: Vec<Point<Ct>>) {
+///
+/// * `alignment` - takes what is said about the alignment.
+pub fn listen(session: Weak<LiveSession>, landmarks: Vec<Point<Ct>>, alignment: Option<AlignmentDoor>) {
     let run = move || {
         for line in std::io::stdin().lock().lines() {
             let (Ok(line), Some(session)) = (line, session.upgrade()) else { return };
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if let Some(taken) = alignment.as_ref().and_then(|door| door.take(&words)) {
+                taken.unwrap_or_else(|what| eprintln!("{what}"));
+                continue;
+            }
             match understood(&line, &landmarks) {
                 Ok(Some(intent)) if !session.tell(intent) => eprintln!("too much waits to be told; type it again"),
                 Ok(_) => {}

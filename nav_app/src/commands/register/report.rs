@@ -51,11 +51,17 @@ pub fn level_json(pose: &LevelPose) -> Value {
     json!({
         "level": level_name(pose.level),
         "patient_from_ct": registration.patient_from_ct(),
+        "covariance": covariance(registration),
         "verdict": verdict_word(registration.verdict()),
         "reasons": registration.reasons().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "rms_mm": registration.rms_mm(),
         "points": registration.residuals_mm().len(),
     })
+}
+
+/// 36 numbers row by row: rotation (rad) before translation (mm), disturbed from the left.
+fn covariance(registration: &Registration) -> Vec<f64> {
+    registration.covariance().matrix().transpose().as_slice().to_vec()
 }
 
 /// One vertebra for people.
@@ -88,6 +94,7 @@ const fn verdict_word(verdict: Verdict) -> &'static str {
 pub fn registration_json(registration: &Registration, targets: &[Point<Ct>], true_tre_mm: Option<f64>) -> Value {
     json!({
         "patient_from_ct": registration.patient_from_ct(),
+        "covariance": covariance(registration),
         "verdict": verdict_word(registration.verdict()),
         "reasons": registration.reasons().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "fre_mm": registration.rms_mm(),

@@ -12,14 +12,17 @@ use engine::safety::ToolState;
 use engine::segment::Progress;
 use serde_json::json;
 
+use super::alignment::{AlignmentThread, Around, read_alignment};
+use super::navigate::{read_case, read_corrected_case};
 use crate::assets;
-use crate::cli::{SceneArguments, ToolStateChoice};
+use crate::cli::{AlignmentArguments, SceneArguments, ToolStateChoice};
 use crate::failure::{Blame, Failure};
 use crate::report::{Output, Stages, stage_table};
 #[cfg(not(feature = "xr"))]
 use crate::scene::VolumeSettings;
 use crate::scene::{self, SceneHeader, SceneInput, SceneStart};
 use crate::scene_input::read_tool_shape;
+use crate::shown_alignment::SharedAlignment;
 
 pub use demonstration::Demonstration;
 #[cfg(feature = "xr")]
@@ -41,12 +44,14 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
         None => Vec::new(),
     };
     let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
+    let (alignment, keeper) = alignment(options)?;
     let device = demonstration::SOURCE.into();
     let header = SceneHeader {
         ct_name,
         device,
         plan: plan.into(),
         tool_shape,
+        alignment,
         is_demonstration: true,
         ..SceneHeader::default()
     };
@@ -70,6 +75,8 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
         let input = SceneInput { case, snapshots, header };
         images = scene::render_headless_with(input, settings, &options.out, &mut |_| {}).internal()?;
     }
+    // What was corrected last is written before the program ends.
+    drop(keeper.map(AlignmentThread::finish));
     let images: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
     let (stages, total_ms) = stages.finish();
     let text = [
@@ -104,11 +111,28 @@ const fn tool_state(choice: ToolStateChoice) -> ToolState {
     }
 }
 
+/// The alignment to show: of a file, or measured on the case, where it can be corrected.
+fn alignment(options: &SceneArguments) -> Result<(Option<SharedAlignment>, Option<AlignmentThread>), Failure> {
+    if let Some(path) = &options.alignment {
+        return Ok((Some(SharedAlignment::still(read_alignment(path)?)), None));
+    }
+    let (Some(case), Some(_)) = (&options.case, &options.corrections) else { return Ok((None, None)) };
+    let (corrections, by) = (options.corrections.clone(), options.by.clone());
+    let asked = AlignmentArguments { corrections, by, ..AlignmentArguments::default() };
+    let keeper = AlignmentThread::start(&asked, case, Around::nothing())?;
+    Ok((keeper.as_ref().map(AlignmentThread::shown), keeper))
+}
+
 /// The case that was asked for, or the CT that ships with its reference labels.
 fn read(options: &SceneArguments) -> Result<(Case, String), Failure> {
     if let Some(case) = &options.case {
         let name = options.ct.as_ref().unwrap_or(case).display().to_string();
-        return Ok((super::navigate::read_case(case, options.ct.as_deref(), "scene")?, name));
+        let ct = options.ct.as_deref();
+        let case = match options.corrections.as_deref().filter(|path| path.exists()) {
+            None => read_case(case, ct, "scene")?,
+            corrections => read_corrected_case(case, ct, corrections, "scene")?,
+        };
+        return Ok((case, name));
     }
     Ok((shipped_case()?, "LIDC-IDRI-0001".into()))
 }

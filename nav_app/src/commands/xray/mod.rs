@@ -1,5 +1,6 @@
 //! `xray`: two radiographs to a simple 3-D spine and its sagittal balance.
 
+mod by_hand;
 mod files;
 mod inputs;
 mod overlay;
@@ -24,12 +25,17 @@ pub fn run(options: &XrayArguments, quiet: bool) -> Result<Output, Failure> {
     stages.stage("read");
     let (pair, mut warnings) = inputs::read(options)?;
     let corrections = match &options.corrections {
-        Some(path) => XrayCorrections::read(path).bad_input()?,
-        None => XrayCorrections::default(),
+        // A window begins a file that is not there yet.
+        Some(path) if path.exists() || !options.window => XrayCorrections::read(path).bad_input()?,
+        _ => XrayCorrections::default(),
     };
     stages.stage("load");
     let mut networks = if options.by_hand { None } else { Some(load(options, &mut warnings)?) };
-    let findings = find(options, &pair, networks.as_mut(), &corrections, &mut stages)?;
+    let mut findings = find(options, &pair, networks.as_mut(), &corrections, &mut stages)?;
+    if options.window {
+        stages.stage("window");
+        findings = by_hand::correct(options, &pair, findings, networks)?;
+    }
     if findings.cuboids.is_empty() {
         return Err(nothing(options, &findings));
     }
@@ -74,6 +80,14 @@ fn load(options: &XrayArguments, warnings: &mut Vec<String>) -> Result<RunningNe
     networks.load(super::device(options.device)?.as_ref()).internal()
 }
 
+const fn settings(options: &XrayArguments) -> XraySettings {
+    let posture = match options.posture {
+        PostureChoice::Supine => Posture::Supine,
+        PostureChoice::Standing => Posture::Standing,
+    };
+    XraySettings { posture }
+}
+
 fn find(
     options: &XrayArguments,
     pair: &Pair,
@@ -81,10 +95,6 @@ fn find(
     corrections: &XrayCorrections,
     stages: &mut Stages,
 ) -> Result<Findings, Failure> {
-    let posture = match options.posture {
-        PostureChoice::Supine => Posture::Supine,
-        PostureChoice::Standing => Posture::Standing,
-    };
     let mut current = "";
     let mut tell = |stage: &'static str, share: f64| {
         if stage != current {
@@ -93,7 +103,7 @@ fn find(
         }
         stages.fraction(share);
     };
-    match analyse(pair, networks, corrections, &XraySettings { posture }, &mut tell) {
+    match analyse(pair, networks, corrections, &settings(options), &mut tell) {
         Ok(findings) => Ok(findings),
         Err(error @ XrayError::Corrections(_)) => Err(Failure::BadInput(error.into())),
         Err(error) => Err(Failure::Internal(error.into())),

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use calib::landmarks::match_points;
 use calib::pivot::{DwellSettings, find_dwells, pivot_recording};
-use calib::{PivotSettings, TemporalSettings};
+use calib::tip::{TipSearch, tip_from_recording};
+use calib::{PivotSettings, TemporalSettings, TipSettings};
 use geom::nalgebra::Vector3;
 use geom::{Ct, Headset, Point, RigidFit, Tool, Tracker, Transform, World, fit_rigid};
 
@@ -60,7 +61,7 @@ pub fn plus(folder: &Path) -> Result<Plus> {
         unit: LengthUnit::Mm,
     };
     let path = folder.join(PLUS_RECORDING).display().to_string();
-    let recorded = read(&path, &options, &mut |_, _| ())?;
+    let recorded = read(&path, &options)?;
     let times = recorded.times(&path)?;
     let dwell = DwellSettings::default();
     let found = pivot_recording(&recorded.poses, times, &dwell, &PivotSettings::default())?;
@@ -70,6 +71,8 @@ pub fn plus(folder: &Path) -> Result<Plus> {
     dwells.retain(|d| d.tilt_deg >= 10.0);
     let touched: Vec<Point<World>> = dwells.iter().map(|d| d.at).collect();
     let landmarks: Vec<Point<Ct>> = PLUS_LANDMARKS_MM.map(Point::from).to_vec();
+    let (search, settings) = (TipSearch::default(), TipSettings::default());
+    let touched_tip = tip_from_recording(&recorded.poses, times, &landmarks, None, &search, &settings)?.found;
     let by_own_tip = registered(&own, &landmarks)?;
     let fit = registered(&touched, &landmarks)?;
     let result = Transform::<World, Ct>::from_row_major(&PLUS_RESULT).context("the published result")?;
@@ -77,6 +80,9 @@ pub fn plus(folder: &Path) -> Result<Plus> {
     Ok(Plus {
         tip_apart_mm: found.pivot.tip.distance(configured),
         tip_error_mm: found.pivot.tip_error_mm(),
+        landmark_tip_apart_mm: touched_tip.tip.distance(configured),
+        landmark_tip_error_mm: touched_tip.tip_error_mm(),
+        landmark_rms_mm: touched_tip.rms_mm,
         touches: touched.len(),
         fre_own_tip_mm: by_own_tip.fre_mm,
         fre_mm: fit.fre_mm,
@@ -139,8 +145,8 @@ pub fn ethz(folder: &Path) -> Result<Vec<Ethz>> {
         if !hand.exists() || !eye.exists() {
             continue;
         }
-        let first = sorted(read(&hand.display().to_string(), &options, &mut |_, _| ())?);
-        let second = sorted(read(&eye.display().to_string(), &options, &mut |_, _| ())?);
+        let first = sorted(read(&hand.display().to_string(), &options)?);
+        let second = sorted(read(&eye.display().to_string(), &options)?);
         let (first_s, second_s) = (first.times(name)?, second.times(name)?);
         let a: Vec<Transform<Tracker, Tool>> = renamed(&first.poses);
         let b: Vec<Transform<World, Headset>> = renamed(&second.poses);

@@ -100,6 +100,12 @@ pub struct Plus {
     pub tip_error_mm: f64,
     /// Landmarks found.
     pub touches: usize,
+    /// Distance of the tip found by its landmarks from the configured one, mm.
+    pub landmark_tip_apart_mm: f64,
+    /// What we predict of its error, mm.
+    pub landmark_tip_error_mm: f64,
+    /// Misfit of the landmarks by it, mm.
+    pub landmark_rms_mm: f64,
     /// FRE of the phantom's registration by the tip found, mm.
     pub fre_own_tip_mm: f64,
     /// The same by the configured tip.
@@ -227,6 +233,10 @@ fn lines(results: &Results) -> Vec<String> {
              by the configured tip {} landmarks, FRE {:.3} mm, phantom {:.3} mm from the published result on \
              average, {:.3} at most.",
             p.tip_apart_mm, p.tip_error_mm, p.fre_own_tip_mm, p.touches, p.fre_mm, p.mean_apart_mm, p.max_apart_mm
+        ));
+        lines.push(format!(
+            "PLUS: tip by the eight landmarks {:.3} mm from the configured one (predicted {:.3}), misfit {:.3} mm RMS.",
+            p.landmark_tip_apart_mm, p.landmark_tip_error_mm, p.landmark_rms_mm
         ));
     }
     for e in &results.ethz {
