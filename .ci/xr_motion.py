@@ -1,8 +1,8 @@
 """Head and hands for the remote driver of Monado 25 (port 4242), sent until killed.
 
 Without an argument the head sways 0.1 m to either side and turns 20 degrees, once in two seconds.
-`still` keeps everything still. `grab FILE`, `size FILE`, `panel FILE` keep the head still and wait for FILE to
-exist; then the right hand takes the scene, moves it by MOVED and lets go; both hands size it by
+`still` keeps everything still. `grab FILE PACE`, `size FILE PACE`, `panel FILE PACE` keep the head still and wait
+for FILE to exist; then the right hand takes the scene, moves it by MOVED and lets go; both hands size it by
 SIZED; the right hand points at the slices, takes them and pulls them far away. Afterwards the left hand is
 seen and the right one is not any more.
 
@@ -22,6 +22,8 @@ MOVED = (-0.12, 0.06, 0.0)
 SIZED = 1.5
 KIND = sys.argv[1] if len(sys.argv) > 1 else "sway"
 GO = sys.argv[2] if len(sys.argv) > 2 else None
+# How many times slower the hands are: a slow machine sees few frames.
+PACE = float(sys.argv[3]) if len(sys.argv) > 3 and __name__ == "__main__" else 1.0
 HEAD = (0.0, 1.6, 0.0)
 LEFT, RIGHT = (-0.2, 1.3, -0.5), (0.2, 1.3, -0.5)
 
@@ -76,7 +78,7 @@ def main():
                     now = time.monotonic()
                     if gone is None and GO and os.path.exists(GO):
                         gone = now
-                    driver.sendall(packet(now - started, now - gone if gone is not None else 0.0))
+                    driver.sendall(packet(now - started, (now - gone) / PACE if gone is not None else 0.0))
                     time.sleep(1.0 / HZ)
         except OSError:
             # The runtime is not there yet, or not any more.

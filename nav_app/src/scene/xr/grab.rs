@@ -17,11 +17,11 @@ const TOUCH_M: f32 = 0.06;
 /// Farthest that is pointed at, m.
 const POINT_M: f32 = 2.0;
 /// Nearest and farthest place of the slices, m.
-const REACH_M: (f32, f32) = (0.35, 0.8);
-/// Farthest to the side of where the wearer faces, rad.
-const ASIDE_RAD: f32 = 1.05;
+const REACH_M: (f32, f32) = (0.4, 0.8);
+/// Farthest to the side of where the wearer faces, rad: still in view.
+const ASIDE_RAD: f32 = 0.6;
 /// Lowest and highest place relative to the eyes, m.
-const HEIGHT_M: (f32, f32) = (-0.45, 0.25);
+const HEIGHT_M: (f32, f32) = (-0.25, 0.2);
 
 /// Hands and scene when the hands took it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -93,9 +93,10 @@ fn the_slices_can_be_moved_but_not_out_of_reach() {
         let offset = scene.panel().translation - HEAD.translation;
         let flat = Vec2::new(offset.x, offset.z).length();
         assert!(
-            (0.34..0.81).contains(&flat) && offset.z < 0.0 && (-0.46..0.26).contains(&offset.y),
+            (0.39..0.81).contains(&flat) && offset.z < 0.0 && (-0.26..0.21).contains(&offset.y),
             "{away}: {offset}"
         );
+        assert!(offset.x.abs().atan2(-offset.z) < 0.61, "out of view: {offset}");
         let front = scene.panel().rotation * Vec3::Z;
         let towards = -Vec3::new(offset.x, 0.0, offset.z).normalize();
         assert!(front.dot(towards) > 0.999, "upright, towards the wearer: {front}");
