@@ -3,8 +3,9 @@
 //! `cargo run -p engine --example alignment_errors -- [SPINES] [FIRST_SEED]`
 //!
 //! Each spine of known shape (T11 to the pelvis) is measured on its labels, bent at two or three lumbar discs by known
-//! angles, and followed: once with the exact poses, then with levels registered from simulated sweeps of their backs
-//! (noise and outliers as said). The true change is the sum of the bends.
+//! angles, and followed: with the exact poses; with each level registered from a simulated sweep of its back, its name
+//! known (noise and outliers as said); and with all sweeps together, the names to be found. The true change is the sum
+//! of the bends.
 #![allow(clippy::unwrap_used, reason = "a benchmark on input that it made itself")]
 
 use std::time::Instant;
@@ -15,8 +16,9 @@ use engine::measure::follow::{Alignment, Follower, Placed, Targets};
 use engine::measure::{Corrections, Spine, synthetic};
 use engine::register::random::Random;
 use engine::register::simulate::{Sweep, displaced};
-use engine::register::{Articulated, ArticulatedSettings, TargetSettings, Verdict};
+use engine::register::{Articulated, ArticulatedSettings, Bump, Settings, Target, TargetSettings, Verdict, update};
 use engine::rehearsal::manoeuvre::{Bend, BendPlane, bone_by_level, motion, touched_again};
+use engine::surface::{self, MeshSettings};
 use engine::volume::LabelMap;
 use geom::nalgebra::{Rotation3, Vector3};
 use geom::{Ct, Patient, PoseCovariance, Transform, Twist};
@@ -39,7 +41,8 @@ fn main() {
     let (spines, first) = (numbers.first().copied().unwrap_or(6), numbers.get(1).copied().unwrap_or(1));
     let mut exact = Vec::new();
     let mut noisy: Vec<Vec<[f64; 2]>> = vec![Vec::new(); SWEEPS.len()];
-    let mut verdicts = [0usize; 3];
+    let mut together: Vec<Vec<[f64; 2]>> = noisy.clone();
+    let mut verdicts = [[0usize; 3]; 2];
     for seed in first..first + spines {
         let bent = bent(seed);
         let words: Vec<String> = bent.bends.iter().map(ToString::to_string).collect();
@@ -49,20 +52,28 @@ fn main() {
         exact.extend(errors("exact poses", &bent, &followed(&bent, exactly(bent.patient_from_ct), &levels)));
         let (cloud, of_level) = bone_by_level(&bent.map);
         let parts = Articulated::new(&cloud, &of_level, &TargetSettings::default()).unwrap();
-        for (table, sweep) in noisy.iter_mut().zip(SWEEPS) {
-            let levels = registered(&parts, &bent, sweep, seed);
-            levels.iter().for_each(|(_, placed)| verdicts[placed.verdict as usize] += 1);
-            let name = format!("noise {} mm, outliers {}, {} points", sweep.0, sweep.1, sweep.2);
-            let whole = exactly(bent.patient_from_ct);
-            table.extend(errors(&name, &bent, &followed(&bent, whole, &levels)));
+        for (i, sweep) in SWEEPS.into_iter().enumerate() {
+            let ways = [("named", named(&bent, sweep, seed)), ("found", registered(&parts, &bent, sweep, seed))];
+            for ((way, levels), (table, verdicts)) in
+                ways.into_iter().zip([&mut noisy, &mut together].into_iter().zip(&mut verdicts))
+            {
+                levels.iter().for_each(|(_, placed)| verdicts[placed.verdict as usize] += 1);
+                let name = format!("{way}, noise {} mm, outliers {}, {} points", sweep.0, sweep.1, sweep.2);
+                let whole = exactly(bent.patient_from_ct);
+                table[i].extend(errors(&name, &bent, &followed(&bent, whole, &levels)));
+            }
         }
     }
     println!("\nchange of lordosis: error median, 95 %, largest, degrees; RMS of error over stated sd");
     summary("exact poses", &exact);
-    for (sweep, table) in SWEEPS.iter().zip(&noisy) {
-        summary(&format!("noise {} mm, outliers {}, {} points a level", sweep.0, sweep.1, sweep.2), table);
+    for (way, tables, [accepted, doubtful, rejected]) in
+        [("named", &noisy, verdicts[0]), ("found", &together, verdicts[1])]
+    {
+        for (sweep, table) in SWEEPS.iter().zip(tables) {
+            summary(&format!("{way}, noise {} mm, outliers {}, {} points", sweep.0, sweep.1, sweep.2), table);
+        }
+        println!("  levels {way}: accepted {accepted}, doubtful {doubtful}, rejected {rejected}");
     }
-    println!("levels accepted {}, doubtful {}, rejected {}", verdicts[0], verdicts[1], verdicts[2]);
 }
 
 fn level(name: &str) -> Level {
@@ -91,6 +102,24 @@ fn truth(bent: &Bent, level: Level) -> Placed {
     exactly(bent.patient_from_ct * motion(&bent.spine, &bent.bends, level).unwrap())
 }
 
+/// Levels whose names are known, from the pelvis up, each from where the one below was found.
+fn named(bent: &Bent, (noise_mm, outlier_share, points): (f64, f64, usize), seed: u64) -> Vec<(Level, Placed)> {
+    let sweep = Sweep { points, noise_mm, outlier_share, seed, ..Sweep::default() };
+    let (mut found, mut expected) = (Vec::new(), bent.patient_from_ct);
+    for level in LEVELS.map(level).into_iter().rev() {
+        let touched = touched_again(&bent.map, &bent.spine, &bent.bends, &[level], &bent.patient_from_ct, &sweep);
+        let mesh = surface::from_mask(&bent.map, level.number(), &MeshSettings::default());
+        let target = Target::new(&mesh.vertices_cloud(), None, &TargetSettings::default()).unwrap();
+        let made = update(&target, &touched.unwrap(), &expected, &Bump::default(), &Settings::default()).unwrap();
+        let placed = Placed::from(&RecordedRegistration::from(&made));
+        if placed.verdict != Verdict::Reject {
+            expected = placed.patient_from_ct;
+        }
+        found.push((level, placed));
+    }
+    found
+}
+
 /// Levels as they are found from a sweep of their backs, the first guess a few degrees and millimetres off.
 fn registered(
     parts: &Articulated,
@@ -105,7 +134,7 @@ fn registered(
     let guess = bent.patient_from_ct * displaced(geom::Point::from_vector3(middle), 3.0, 3.0, &mut Random::new(seed));
     let begun = Instant::now();
     let found = parts.register(&touched, &guess, &ArticulatedSettings::default()).unwrap();
-    println!("  {} levels registered in {:.0} ms", found.len(), begun.elapsed().as_secs_f64() * 1e3);
+    println!("  {} levels found in {:.0} ms", found.len(), begun.elapsed().as_secs_f64() * 1e3);
     let placed = |pose: &engine::register::LevelPose| {
         (Level::from_number(pose.level).unwrap(), Placed::from(&RecordedRegistration::from(&pose.registration)))
     };

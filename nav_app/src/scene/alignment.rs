@@ -18,13 +18,13 @@ use super::{Content, palette};
 use crate::shown_alignment::ShownAlignment;
 
 /// Columns: short name, before, now, target, to go; and their widths, design pixels.
-const COLUMNS: [(&str, f32); 5] = [("", 116.0), ("CT", 66.0), ("NOW", 108.0), ("TARGET", 112.0), ("TO GO", 92.0)];
+const COLUMNS: [(&str, f32); 5] = [("", 100.0), ("CT", 58.0), ("NOW", 124.0), ("TARGET", 108.0), ("TO GO", 88.0)];
 /// Rows that are shown at most.
 const ROWS: usize = 8;
 /// What is written for a value nobody stands behind.
 const MISSING: &str = "--";
 /// Text of the table, design pixels.
-const SIZE: f32 = 20.0;
+const SIZE: f32 = 18.0;
 
 /// The table.
 #[derive(Component)]
@@ -53,9 +53,10 @@ fn spawn(mut commands: Commands<'_, '_>, content: Res<'_, Content>, views: Query
     }
     for view in &views {
         commands.entity(view).with_children(|view| {
-            // On the left, under the names of the lowest levels and over the strip of steps.
+            // On the right, beside the lowest levels, where neither their names nor alarms stand.
             let (mut place, chip) = widgets::note(0.0);
-            (place.top, place.bottom) = (Val::Auto, px(status::RESERVED + 6.0));
+            (place.left, place.right) = (Val::Auto, px(15.0));
+            (place.top, place.bottom) = (Val::Auto, px(status::RESERVED + 34.0));
             place.row_gap = px(1.0);
             view.spawn((place, chip, Table)).with_children(|table| {
                 row(table, None);

@@ -196,12 +196,14 @@ fn nearest(
     near.filter(|(_, d)| *d <= reach).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
 }
 
+type IsOfCorrections = Or<(With<Dot>, With<Words>)>;
+
 /// Puts squares and words there when corrections begin, and takes them away when they end.
 fn spawn(
     mut commands: Commands<'_, '_>,
     correcting: Res<'_, Correcting>,
     views: Query<'_, '_, Entity, With<SpineView>>,
-    dots: Query<'_, '_, Entity, Or<(With<Dot>, With<Words>)>>,
+    dots: Query<'_, '_, Entity, IsOfCorrections>,
     mut count: Local<'_, usize>,
 ) {
     let wanted = if correcting.is_on { correcting.seen.as_ref().map_or(0, |seen| seen.handles.len() + 1) } else { 0 };
@@ -217,8 +219,8 @@ fn spawn(
                     Node { width: px(DOT), height: px(DOT), border: UiRect::all(px(1.5)), ..widgets::at(0.0, 0.0) };
                 view.spawn((place, BackgroundColor(palette::CAUTION), BorderColor::all(Color::BLACK), Dot(number)));
             }
-            let mut place = Node { position_type: PositionType::Absolute, right: px(15.0), ..default() };
-            (place.bottom, place.padding) = (px(status::RESERVED + 34.0), UiRect::axes(px(10.0), px(6.0)));
+            let mut place = Node { position_type: PositionType::Absolute, left: px(15.0), ..default() };
+            (place.bottom, place.padding) = (px(status::RESERVED + 6.0), UiRect::axes(px(10.0), px(6.0)));
             view.spawn((text("", 19.0, palette::TEXT), place, widgets::chip(), Words));
         });
     }

@@ -11,10 +11,11 @@ use engine::level::Level;
 use engine::measure::follow::{Follower, Placed, Targets};
 use engine::measure::{Corrections, Spine, handle};
 use engine::register::simulate::Sweep;
-use engine::register::{Articulated, ArticulatedSettings, TargetSettings, Verdict};
+use engine::register::{self, Articulated, ArticulatedSettings, Bump, Settings, Target, TargetSettings, Verdict};
 use engine::rehearsal::manoeuvre::{Bend, bone_by_level, motion, touched_again};
 use engine::rt::{Reader, Snapshot};
 use engine::safety::SessionState;
+use engine::surface::{self, MeshSettings};
 use engine::volume::LabelMap;
 use geom::{Ct, Patient, Point, PoseCovariance, Transform};
 
@@ -86,6 +87,8 @@ pub struct Desk {
     parts: Option<Articulated>,
     bends: Vec<Bend>,
     state: Option<SessionState>,
+    /// Levels that were registered by themselves.
+    placed: BTreeMap<u8, Placed>,
 }
 
 impl Desk {
@@ -108,8 +111,22 @@ impl Desk {
         }
         let follower = Follower::new(found.corrected(&corrections), around.whole, targets);
         let (parts, bends, state, first_names) = (None, Vec::new(), None, corrections.levels.clone());
-        let desk =
-            Self { labels, found, first_names, corrections, follower, files, by, around, shown, parts, bends, state };
+        let placed = BTreeMap::new();
+        let desk = Self {
+            labels,
+            found,
+            first_names,
+            corrections,
+            follower,
+            files,
+            by,
+            around,
+            shown,
+            parts,
+            bends,
+            state,
+            placed,
+        };
         // So that a replay starts from the same landmarks.
         desk.corrections.pieces().iter().for_each(|piece| desk.record_correction(piece));
         desk.publish("");
@@ -131,30 +148,89 @@ impl Desk {
             return;
         };
         let (patient_from_ct, seed) = (*patient_from_ct, *seed + 1 + self.bends.len() as u64);
+        let spine = self.follower.spine().clone();
+        let labels = match motion(&spine, &[bend], bend.at).and_then(|_| renamed(&self.labels, &self.corrections)) {
+            Ok(labels) => labels,
+            Err(why) => {
+                eprintln!("the spine cannot be bent there: {why}");
+                return;
+            }
+        };
         self.bends.push(bend);
-        let spine = self.follower.spine();
         let whole = spine.vertebrae.iter().filter(|v| v.superior.is_ok() && v.inferior.is_ok()).map(|v| v.level);
         let levels: Vec<Level> = whole.chain(Level::from_number(26).filter(|_| spine.sacrum.is_ok())).collect();
-        let sweep = Sweep { points: POINTS, seed, ..Sweep::default() };
-        match touched_again(&self.labels, spine, &self.bends, &levels, &patient_from_ct, &sweep) {
-            Ok(points) => {
-                eprintln!("bent at {bend}; {} points touched on {} levels", points.len(), levels.len());
-                self.register(&points);
-                self.tell_truth(&levels, &patient_from_ct);
+        eprintln!("bent at {bend}; {} levels are touched again, {POINTS} points each", levels.len());
+        let mut fresh = Vec::new();
+        // From the pelvis up: each level starts from where the one below was found.
+        for level in levels.iter().rev() {
+            let sweep = Sweep { points: POINTS, seed, ..Sweep::default() };
+            let touched = touched_again(&labels, &spine, &self.bends, &[*level], &patient_from_ct, &sweep);
+            match touched.and_then(|points| self.register_level(*level, &points, fresh.last())) {
+                Ok(placed) => fresh.extend(Some(placed).filter(|placed| placed.verdict != Verdict::Reject)),
+                Err(why) => eprintln!("{level} could not be followed: {why}"),
             }
-            Err(why) => {
-                self.bends.pop();
-                eprintln!("the spine cannot be bent there: {why}");
+        }
+        self.publish(&format!("{} levels were registered again", fresh.len()));
+        self.tell();
+        self.tell_truth(&levels, &patient_from_ct);
+    }
+
+    /// Registers the level that the points of a file were touched on.
+    pub fn level(&mut self, level: Level, file: &Path) {
+        let points = read_points(file).map_err(|failure| failure.to_string());
+        match points.and_then(|points| self.register_level(level, &points, None)) {
+            Ok(_) => {
+                self.publish(&format!("{level} was registered again"));
+                self.tell();
             }
+            Err(why) => eprintln!("{level} could not be followed: {why}"),
+        }
+    }
+
+    /// Finds a level whose name is known near where it is expected: at `below`, where it was found last, or where the
+    /// whole spine's registration has it.
+    fn register_level(
+        &mut self,
+        level: Level,
+        points: &[Point<Patient>],
+        below: Option<&Placed>,
+    ) -> Result<Placed, String> {
+        self.check_session()?;
+        let labels = renamed(&self.labels, &self.corrections)?;
+        let mesh = surface::from_mask(&labels, level.number(), &MeshSettings::default());
+        let target = Target::new(&mesh.vertices_cloud(), None, &TargetSettings::default());
+        let target = target.map_err(|error| error.to_string())?;
+        let last = self.placed.get(&level.number()).filter(|placed| placed.verdict != Verdict::Reject);
+        let expected = below.or(last).unwrap_or(&self.around.whole).patient_from_ct;
+        let found = register::update(&target, points, &expected, &Bump::default(), &Settings::default());
+        Ok(self.place(level, &RecordedRegistration::from(&found.map_err(|error| error.to_string())?)))
+    }
+
+    /// Takes a level's registration and writes it down.
+    fn place(&mut self, level: Level, recorded: &RecordedRegistration) -> Placed {
+        let placed = Placed::from(recorded);
+        self.follower.place(level, placed);
+        self.placed.insert(level.number(), placed);
+        self.record(&Entry::LevelRegistration(level, Box::new(recorded.clone())));
+        placed
+    }
+
+    /// Nothing is followed while nothing is registered.
+    fn check_session(&mut self) -> Result<(), String> {
+        if let Some(snapshot) = self.around.snapshots.as_ref().and_then(Reader::take) {
+            self.state = Some(snapshot.session);
+        }
+        match self.state {
+            Some(state @ (SessionState::NoImage | SessionState::Segmented | SessionState::Stopped)) => {
+                Err(format!("levels are not followed while the session is {state}"))
+            }
+            _ => Ok(()),
         }
     }
 
     fn register(&mut self, points: &[Point<Patient>]) {
-        if let Some(snapshot) = self.around.snapshots.as_ref().and_then(Reader::take) {
-            self.state = Some(snapshot.session);
-        }
-        if let Some(state @ (SessionState::NoImage | SessionState::Segmented | SessionState::Stopped)) = self.state {
-            eprintln!("levels are not followed while the session is {state}");
+        if let Err(why) = self.check_session() {
+            eprintln!("{why}");
             return;
         }
         let initial = self.around.whole.patient_from_ct;
@@ -168,9 +244,7 @@ impl Desk {
             Ok(levels) => {
                 for pose in &levels {
                     let Some(level) = Level::from_number(pose.level) else { continue };
-                    let recorded = RecordedRegistration::from(&pose.registration);
-                    self.follower.place(level, Placed::from(&recorded));
-                    self.record(&Entry::LevelRegistration(level, Box::new(recorded)));
+                    self.place(level, &RecordedRegistration::from(&pose.registration));
                 }
                 self.publish(&format!("{} levels were registered again", levels.len()));
                 self.tell();
@@ -246,6 +320,7 @@ impl Desk {
                 if is_renamed {
                     // Poses of levels carry the old names.
                     self.follower.replace_whole(self.around.whole);
+                    self.placed.clear();
                     self.parts = None;
                 }
                 self.publish(&format!("{what} by {} at {when}", self.by));

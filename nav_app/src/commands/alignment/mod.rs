@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
+use engine::level::Level;
 use engine::measure::Corrections;
 use engine::measure::follow::{Alignment, Targets};
 use engine::rehearsal::manoeuvre::Bend;
@@ -48,6 +49,8 @@ pub fn read_alignment(path: &Path) -> Result<Alignment, Failure> {
 enum Job {
     /// Points were touched on several levels: register each.
     Levels(PathBuf),
+    /// Points were touched on one level.
+    Level(Level, PathBuf),
     /// The simulated patient is bent and touched again.
     Bend(Bend),
     /// A landmark or a level was corrected in the window.
@@ -103,6 +106,7 @@ impl AlignmentThread {
             for job in waiting {
                 match job {
                     Job::Levels(file) => desk.levels(&file),
+                    Job::Level(level, file) => desk.level(level, &file),
                     Job::Bend(bend) => desk.bend(bend),
                     Job::Correct(asked) => desk.correct(&asked),
                     Job::Tell => desk.tell(),
@@ -142,6 +146,11 @@ impl AlignmentDoor {
     pub fn take(&self, words: &[&str]) -> Option<Result<(), String>> {
         let job = match words {
             ["levels", file @ ..] if !file.is_empty() => Ok(Job::Levels(file.join(" ").into())),
+            ["level", level, file @ ..] if !file.is_empty() => {
+                let known =
+                    Level::from_name(level).ok_or_else(|| format!("{level:?} is no level; L3, T12 or sacrum is"));
+                known.map(|level| Job::Level(level, file.join(" ").into()))
+            }
             ["bend", bend @ ..] => Bend::parse(bend).map(Job::Bend),
             ["alignment"] => Ok(Job::Tell),
             _ => return None,

@@ -16,7 +16,7 @@ use crate::commands::alignment::AlignmentDoor;
 use crate::failure::{Blame, Failure};
 
 /// What may be typed.
-const KNOWN: &str = "check NUMBER, check X Y Z, tools, end; with --alignment: levels FILE, alignment, and for a simulated \
+const KNOWN: &str = "check NUMBER, check X Y Z, tools, end; with --alignment: level LEVEL FILE, levels FILE, alignment, and for a simulated \
                      patient bend LEVEL DEGREES [coronal]";
 
 /// Landmarks of the CT, one a line.
