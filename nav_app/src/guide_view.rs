@@ -60,7 +60,8 @@ impl GuideView {
     /// The verdict in a word; while it goes on nothing is final.
     pub const fn verdict_word(verdict: Option<Verdict>, is_over: bool) -> &'static str {
         match (verdict, is_over) {
-            (Some(Verdict::Accept), _) => "ACCEPTED",
+            (Some(Verdict::Accept), true) => "ACCEPTED",
+            (Some(Verdict::Accept), false) => "ACCEPTED SO FAR",
             (Some(Verdict::Doubtful), true) => "DOUBTFUL",
             (Some(Verdict::Reject), true) => "REJECTED",
             (Some(Verdict::Doubtful), false) => "NOT YET: DOUBTFUL",

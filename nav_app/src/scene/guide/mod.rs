@@ -31,7 +31,7 @@ pub type GuideFeed = Arc<dyn Fn() -> (Option<GuideView>, bool) + Send + Sync>;
 /// The design's size.
 const DESIGN: Vec2 = Vec2::new(1920.0, 1080.0);
 /// Width of the disc, design pixels and pixels of its image.
-const DISC: u32 = 660;
+const DISC: u32 = 640;
 /// Time between frames: the views come four times a second.
 const FRAME: Duration = Duration::from_millis(50);
 /// The last view stays this long before the window closes by itself.

@@ -11,9 +11,9 @@ use super::{DESIGN, DISC, Shown};
 use crate::guide_view::GuideView;
 
 /// Middle of the disc.
-const MIDDLE: Vec2 = Vec2::new(500.0, 566.0);
+const MIDDLE: Vec2 = Vec2::new(497.0, 566.0);
 /// Size of the name of a side.
-const NAME: Vec2 = Vec2::new(190.0, 34.0);
+const NAME: Vec2 = Vec2::new(176.0, 34.0);
 /// Left edge and width of what stands beside the disc.
 const COLUMN: (f32, f32) = (1000.0, 890.0);
 
@@ -152,15 +152,15 @@ fn notice(root: &mut ChildSpawnerCommands<'_>) {
 fn name(root: &mut ChildSpawnerCommands<'_>, side: usize) {
     let angle = std::f32::consts::TAU * side as f32 / calib::coverage::SECTORS as f32;
     let (sin, cos) = angle.sin_cos();
-    let far = 0.5 * DISC as f32 + 26.0;
+    let far = 0.5 * DISC as f32 + 22.0;
     // Beside the disc half the name is to be passed as well.
-    let beside = 0.38 * NAME.x * (1.5 * cos).clamp(-1.0, 1.0);
+    let beside = 0.375 * NAME.x * (1.5 * cos).clamp(-1.0, 1.0);
     let x = MIDDLE.x + cos * far + beside - 0.5 * NAME.x;
     let y = MIDDLE.y - sin * far - 0.5 * NAME.y;
     let mut node = Area::new(x, y, NAME.x, NAME.y).node(1.0);
     (node.justify_content, node.align_items) = (JustifyContent::Center, AlignItems::Center);
     root.spawn(node).with_children(|place| {
-        place.spawn((text("", 28.0, palette::TEXT), Field::Side(side)));
+        place.spawn((text("", 26.0, palette::TEXT), Field::Side(side)));
     });
 }
 
