@@ -68,7 +68,8 @@ fn scene() -> (World, Schedule) {
         .init_resource::<slices::SliceWindow>()
         .init_resource::<SliceMode>()
         .init_resource::<VolumeSettings>()
-        .init_resource::<volume::Volume>();
+        .init_resource::<volume::Volume>()
+        .init_resource::<volume::clip::HandCut>();
     let mut world = std::mem::take(app.world_mut());
     let mut startup = Schedule::default();
     startup.add_systems((spawn, tool::spawn));
