@@ -182,11 +182,11 @@ def inside(boxes, size):
     return clipped[area(clipped) >= LEAST_VISIBLE * np.maximum(area(boxes), 1e-6)]
 
 
-def crop_grid(box, jitter=(0.0, 0.0, 1.0)):
-    """Sampling places [CROP, CROP, 2] (column, row; integers at pixel centres) of the square about a box."""
+def crop_grid(box, jitter=(0.0, 0.0, 1.0), crop=CROP):
+    """Columns and rows, `crop` of each (integers at pixel centres), of the square about a box."""
     side = CROP_MARGIN * max(box[2] - box[0], box[3] - box[1]) * jitter[2]
     middle = ((box[0] + box[2]) / 2 + jitter[0] * side, (box[1] + box[3]) / 2 + jitter[1] * side)
-    steps = (np.arange(CROP) + 0.5) / CROP - 0.5
+    steps = (np.arange(crop) + 0.5) / crop - 0.5
     columns, rows = middle[0] + side * steps - 0.5, middle[1] + side * steps - 0.5
     return columns, rows
 
@@ -202,15 +202,15 @@ def bilinear(array, columns, rows):
 
 def standardised(crop):
     """What the contour network sees of a crop: local contrast, less its mean, over its standard deviation."""
-    crop = torch.from_numpy(local_contrast(crop.numpy(), CROP_RADIUS))
+    crop = torch.from_numpy(local_contrast(crop.numpy(), CROP_RADIUS * len(crop) // CROP))
     return (crop - crop.mean()) / (crop.std() + 1e-6)
 
 
-def contour_sample(rng, one):
-    """A crop [1, 256, 256] about a body and its mask."""
+def contour_sample(rng, one, crop=CROP):
+    """A crop [1, crop, crop] about a body and its mask."""
     _, box, shape, bits = one["contours"][rng.integers(len(one["contours"]))]
     mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
-    columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))))
+    columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))), crop)
     reach = int(rows[-1] - rows[0]) + 4
     low = [int(np.floor(min(rows[0], rows[-1]))) - 1, int(np.floor(columns[0])) - 1]
     low = [max(0, n) for n in low]

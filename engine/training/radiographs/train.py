@@ -48,7 +48,7 @@ class Contour:
     rate = 2e-3
 
     def __init__(self, options):
-        self.batch = options.batch
+        self.batch, self.crop = options.batch, options.crop
         self.network = networks.contour().to(memory_format=torch.channels_last)
 
     def step(self, rng, pictures):
@@ -56,7 +56,7 @@ class Contour:
         while len(crops) < self.batch:
             one = pictures.draw(rng)
             if one["contours"]:
-                crops.append(album.contour_sample(rng, one))
+                crops.append(album.contour_sample(rng, one, self.crop))
         images, wanted = (torch.stack(part) for part in zip(*crops))
         logits = self.network(images.contiguous(memory_format=torch.channels_last))["logits"]
         p = logits.sigmoid()
@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--decay", type=int, default=0, help="let the rate fall over this many steps, then end")
     parser.add_argument("--minutes", type=float, default=1e9, help="end after this time; the checkpoint is kept")
     parser.add_argument("--size", type=int, nargs=2, default=[192, 96], help="rows, columns of the detector's crops")
+    parser.add_argument("--crop", type=int, default=album.CROP, help="edge of the contour network's crops: half of it costs a quarter")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=int, default=1, help="train the detector with 1 / SHARE of its channels")
