@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks at the process.
 const LOOK: Duration = Duration::from_millis(20);
+/// Bytes of a process that has settled.
+const SETTLED: u64 = 10;
 
 /// How a process is kept running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,17 +24,20 @@ pub struct SupervisorSettings {
     pub silence: Duration,
     /// Time it may take to say something for the first time.
     pub first_word: Duration,
+    /// Silence allowed until it has said ten words: a window's first frames compile what they draw with.
+    pub settling: Duration,
     /// Longest pause before a start; the first one after a good run is none.
     pub longest_pause: Duration,
 }
 
 impl Default for SupervisorSettings {
-    /// 1 s of silence, 20 s for the first word (a window on a slow machine),
-    /// pauses of at most 1 s.
+    /// 1 s of silence, 20 s for the first word (a window on a slow machine), 5 s while it
+    /// settles, pauses of at most 1 s.
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(1),
             first_word: Duration::from_secs(20),
+            settling: Duration::from_secs(5),
             longest_pause: Duration::from_secs(1),
         }
     }
@@ -189,7 +194,12 @@ fn watch(shared: &Shared, mut child: Child, settings: SupervisorSettings) -> End
             (heard, last) = (now_heard, Instant::now());
             shared.said.store(true, Ordering::Release);
         }
-        if last.elapsed() > if heard == 0 { settings.first_word } else { settings.silence } {
+        let allowed = match heard {
+            0 => settings.first_word,
+            1..SETTLED => settings.settling.max(settings.silence),
+            _ => settings.silence,
+        };
+        if last.elapsed() > allowed {
             return end(&mut child, End::Hung);
         }
         thread::sleep(LOOK);
@@ -253,10 +263,20 @@ mod tests {
 
     #[test]
     fn a_process_that_hangs_is_killed_and_comes_back() {
-        let supervisor =
-            shell("echo up; exec sleep 100", SupervisorSettings { silence: Duration::from_millis(50), ..quick() });
+        let silence = Duration::from_millis(50);
+        let supervisor = shell("echo up and drawing; exec sleep 100", SupervisorSettings { silence, ..quick() });
         until(|| supervisor.counts().hangs >= 2);
         assert_eq!(supervisor.counts().deaths, 0);
+    }
+
+    /// A window whose second frame took longer than the silence allowed was killed again and again.
+    #[test]
+    fn a_process_that_settles_is_given_time() {
+        let silence = Duration::from_millis(1);
+        let settings = SupervisorSettings { silence, settling: Duration::from_secs(30), ..quick() };
+        let supervisor = shell("echo up; exec sleep 0.4", settings);
+        until(|| supervisor.is_closed());
+        assert_eq!(supervisor.counts().hangs, 0);
     }
 
     #[test]
