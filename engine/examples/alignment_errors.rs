@@ -49,7 +49,7 @@ fn main() {
         println!("spine {seed}: {}", words.join(", "));
         let levels: Vec<(Level, Placed)> =
             LEVELS.map(level).iter().map(|level| (*level, truth(&bent, *level))).collect();
-        exact.extend(errors("exact poses", &bent, &followed(&bent, exactly(bent.patient_from_ct), &levels)));
+        exact.extend(errors("exact poses", &bent, &followed(&bent, &exactly(bent.patient_from_ct), &levels)));
         let (cloud, of_level) = bone_by_level(&bent.map);
         let parts = Articulated::new(&cloud, &of_level, &TargetSettings::default()).unwrap();
         for (i, sweep) in SWEEPS.into_iter().enumerate() {
@@ -60,7 +60,7 @@ fn main() {
                 levels.iter().for_each(|(_, placed)| verdicts[placed.verdict as usize] += 1);
                 let name = format!("{way}, noise {} mm, outliers {}, {} points", sweep.0, sweep.1, sweep.2);
                 let whole = exactly(bent.patient_from_ct);
-                table[i].extend(errors(&name, &bent, &followed(&bent, whole, &levels)));
+                table[i].extend(errors(&name, &bent, &followed(&bent, &whole, &levels)));
             }
         }
     }
@@ -141,8 +141,8 @@ fn registered(
     found.iter().map(placed).collect()
 }
 
-fn followed(bent: &Bent, whole: Placed, levels: &[(Level, Placed)]) -> Alignment {
-    let mut follower = Follower::new(bent.spine.clone(), whole, Targets::default());
+fn followed(bent: &Bent, whole: &Placed, levels: &[(Level, Placed)]) -> Alignment {
+    let mut follower = Follower::new(bent.spine.clone(), *whole, Targets::default());
     levels.iter().for_each(|(level, placed)| follower.place(*level, *placed));
     follower.alignment()
 }
