@@ -110,7 +110,7 @@ pub fn run(start: Start, networks: Option<RunningNetworks>) -> Result<Findings> 
     let pair = std::sync::Arc::new(pair);
     let (worker, thread) = Worker::start(pair.clone(), networks, settings)?;
     let frames = [&pair.frontal, &pair.lateral].map(|r| Frame::whole(r, shown::PICTURE.map(|n| n as usize)));
-    let enhanced = [&pair.frontal, &pair.lateral].map(|radiograph| enhanced(radiograph));
+    let enhanced = [&pair.frontal, &pair.lateral].map(enhanced);
     let said = format!("changes are saved to {}; C shows bone more clearly, F1 lists mouse and keys", file.display());
     let first = findings.clone();
     let work = Work {

@@ -35,12 +35,12 @@ impl Frame {
     }
 
     /// The radiograph's pixel at a place on the screen.
-    pub fn to_picture(&self, screen: [f64; 2]) -> [f64; 2] {
+    pub fn to_picture(self, screen: [f64; 2]) -> [f64; 2] {
         [0, 1].map(|i| self.first[i] + self.step * screen[i])
     }
 
     /// Where a pixel of the radiograph is on the screen.
-    pub fn to_screen(&self, pixel: [f64; 2]) -> [f64; 2] {
+    pub fn to_screen(self, pixel: [f64; 2]) -> [f64; 2] {
         [0, 1].map(|i| (pixel[i] - self.first[i]) / self.step)
     }
 

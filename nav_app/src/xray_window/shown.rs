@@ -126,11 +126,14 @@ pub fn draw(
     }
 }
 
+/// The line at the bottom.
+type SaidLine<'w, 's> = Single<'w, 's, (&'static mut Text, &'static mut TextColor), (With<Said>, Without<Numbers>)>;
+
 /// Writes the measures and the line at the bottom.
 pub fn tell(
     work: Res<'_, Work>,
     mut numbers: Single<'_, '_, &mut Text, (With<Numbers>, Without<Said>)>,
-    mut said: Single<'_, '_, (&mut Text, &mut TextColor), (With<Said>, Without<Numbers>)>,
+    mut said: SaidLine<'_, '_>,
 ) {
     if !work.is_changed() {
         return;

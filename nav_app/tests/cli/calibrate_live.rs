@@ -121,7 +121,8 @@ fn two_live_devices_are_read_at_once() {
     let of = |sender: &Sender| format!("igtl://127.0.0.1:{}", sender.port());
     let seconds = ["--tool", "Array", "--second-tool", "Headset", "--seconds", "2.5", "--json"];
     let output = spinenav(&[&["calibrate", "hand-eye", &of(&first), &of(&second)], &seconds[..]].concat());
-    (first.stop(), second.stop());
+    first.stop();
+    second.stop();
     let told = message(&output);
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     assert!(found["pairs"].as_u64().is_some_and(|pairs| pairs > 50), "{told}{found}");
