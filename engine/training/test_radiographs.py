@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 import torch
 
-from radiographs import album, beam, evaluate, networks
+from radiographs import album, beam, evaluate, narrow, networks
 from radiographs.detector_loss import ANCHORS, STRIDES, assigned, complete_iou, detector_loss
 from radiographs.spine import Placed
 
@@ -99,6 +99,21 @@ class Figures(unittest.TestCase):
         both = [np.array([right, wrong, [2, 0.7, 20, 1, 30, 10]])]
         self.assertAlmostEqual(evaluate.average_precision(both, [truth], 2), 0.5 + 0.5 * 2 / 3)
         self.assertIsNone(evaluate.average_precision(both, [truth], 0))
+
+    def test_a_narrow_network_computes_the_same_when_widened_and_when_grown(self):
+        torch.manual_seed(1)
+        small = narrow.detector(8).eval()
+        wide, larger = networks.detector().eval(), narrow.detector(4).eval()
+        state = narrow.widened(small.state_dict())
+        wide.load_state_dict(state)
+        self.assertEqual(narrow.share_of(state), 8)
+        larger.load_state_dict(narrow.grown(state, larger))
+        picture = torch.rand(1, 96, 64)
+        with torch.no_grad():
+            wanted = networks.maps_of(small, picture)
+            for network in (wide, larger):
+                for a, b in zip(wanted, networks.maps_of(network, picture)):
+                    self.assertLess(float((a - b).abs().max()), 1e-4)
 
     def test_both_networks_fit_into_fifteen_megabytes(self):
         count = sum(p.numel() for build in (networks.detector, networks.contour) for p in build().state_dict().values())

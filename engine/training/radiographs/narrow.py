@@ -49,19 +49,63 @@ def segments(name: str) -> int:
     return 2 if ".cv3." in name or layer.startswith(JOINED) else 1
 
 
+def parts(name: str, small, big):
+    """Where a small state's tensor stands in a big one's: pairs of slices (of the small, of the big)."""
+    if small.ndim < 2:
+        yield slice(None), slice(0, len(small))
+        return
+    count, rows = segments(name), slice(0, len(small))
+    own, all_in = small.shape[1] // count, big.shape[1] // count
+    for n in range(count):
+        yield (slice(None), slice(n * own, (n + 1) * own)), (rows, slice(n * all_in, n * all_in + own))
+
+
+def embedded(small: dict, big: dict) -> dict:
+    """`big` with the channels of `small` in place of its first ones, which read no others: the same function
+    where the last layer reads no others either."""
+    whole = {}
+    for name, full in big.items():
+        value, full = small[name], full.clone()
+        if full.ndim > 1:
+            full[: len(value)] = 0
+        if full.ndim == 0:
+            full = value.clone()
+        else:
+            for own, place in parts(name, value, full):
+                full[place] = value[own]
+        whole[name] = full
+    return whole
+
+
 def widened(narrow: dict) -> dict:
-    """The state of YOLOv5s that computes what a narrow state does."""
+    """The state of YOLOv5s that computes what a narrow state does; its other channels are zero."""
     wide = {k: torch.zeros_like(v) for k, v in networks.detector().state_dict().items()}
-    for name, full in wide.items():
-        value = narrow[name]
-        if full.ndim < 4:
-            if name.endswith("running_var"):
-                full.fill_(1.0)
-            if full.ndim:
-                full[: len(value)] = value
-            continue
-        count = segments(name)
-        own, all_in = value.shape[1] // count, full.shape[1] // count
-        for n in range(count):
-            full[: len(value), n * all_in : n * all_in + own] = value[:, n * own : (n + 1) * own]
-    return wide
+    for name, value in wide.items():
+        if name.endswith("running_var"):
+            value.fill_(1.0)
+    return embedded(narrow, wide)
+
+
+def narrowed(wide: dict, share: int) -> dict:
+    """The first channels of YOLOv5s as the state of a narrow network: what `widened` put there."""
+    network, small = detector(share), {}
+    for name, value in network.state_dict().items():
+        value = value.clone()
+        if value.ndim == 0:
+            value = wide[name].to(value.dtype) if name in wide else value
+        else:
+            for own, place in parts(name, value, wide[name]):
+                value[own] = wide[name][place].to(value.dtype)
+        small[name] = value
+    return small
+
+
+def share_of(wide: dict) -> int:
+    """N where all but the first 1 / N of the channels are zero."""
+    filters = wide["model.0.conv.weight"]
+    return len(filters) // int(filters.flatten(1).any(1).sum())
+
+
+def grown(wide: dict, network) -> dict:
+    """A start for a network of fewer channels than YOLOv5s, but not fewer than are not zero in `wide`."""
+    return embedded(narrowed(wide, share_of(wide)), network.state_dict())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 import schedule
 from radiographs import album, narrow, networks
@@ -29,6 +30,8 @@ class Detector:
         self.network = build.to(memory_format=torch.channels_last)
         start_biases(self.network)
         start_stem(self.network, 6 // options.share + 1)
+        if options.weights:
+            self.network.load_state_dict(narrow.grown(load_file(options.weights), self.network))
 
     def step(self, rng, pictures):
         images, targets = [], []
@@ -50,6 +53,8 @@ class Contour:
     def __init__(self, options):
         self.batch, self.crop = options.batch, options.crop
         self.network = networks.contour().to(memory_format=torch.channels_last)
+        if options.weights:
+            self.network.load_state_dict({k: v.float() for k, v in load_file(options.weights).items()}, strict=False)
 
     def step(self, rng, pictures):
         crops = []
@@ -123,6 +128,7 @@ def main():
     parser.add_argument("--pictures", type=Path, required=True, help="folder of make.py; may still be growing")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--from", dest="start", type=Path, help="checkpoint to begin with")
+    parser.add_argument("--weights", type=Path, help="weights to begin with, as export.py writes them")
     parser.add_argument("--decay", type=int, default=0, help="let the rate fall over this many steps, then end")
     parser.add_argument("--minutes", type=float, default=1e9, help="end after this time; the checkpoint is kept")
     parser.add_argument("--size", type=int, nargs=2, default=[192, 96], help="rows, columns of the detector's crops")
