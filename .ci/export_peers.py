@@ -101,6 +101,8 @@ parent_to_child[:3, :3], parent_to_child[:3, 3] = numpy.reshape(numbers[:9], (3,
 pose = numpy.loadtxt(folder / "pose.txt").reshape(4, 4)
 check("tfm", numpy.allclose(parent_to_child @ pose, numpy.eye(4), atol=1e-9))
 
-solid = trimesh.load(folder / "printable" / "spine.stl")
-check("printable", solid.is_watertight and solid.is_winding_consistent and solid.body_count == 1 and solid.is_volume,
-      f"{len(solid.faces)} triangles, {solid.volume / 1000:.0f} cm3")
+solids = {kind: trimesh.load(folder / kind / "spine.stl") for kind in ("printable", "hollow")}
+for kind, solid in solids.items():
+    check(kind, solid.is_watertight and solid.is_winding_consistent and solid.body_count == 1 and solid.is_volume,
+          f"{len(solid.faces)} triangles, {solid.volume / 1000:.0f} cm3")
+check("hollow", solids["hollow"].volume < 0.9 * solids["printable"].volume, "less material")

@@ -17,6 +17,7 @@ for format in stl ply obj gltf nrrd nifti dicom-seg markups; do
     "$spinenav" -q export "$labels" --format "$format" --out "$work/$format"
 done
 "$spinenav" -q export "$labels" --format stl --printable --triangles 200000 --out "$work/printable"
+"$spinenav" -q export "$labels" --format stl --printable --hollow-mm 3 --out "$work/hollow"
 printf '0 -1 0 10\n1 0 0 -20\n0 0 1 5\n0 0 0 1\n' > "$work/pose.txt"
 "$spinenav" -q export "$labels" --format tfm --transform "$work/pose.txt" --out "$work/tfm"
 

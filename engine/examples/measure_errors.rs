@@ -9,8 +9,9 @@
 
 use std::collections::BTreeMap;
 
+use engine::level::Level;
 use engine::measure::synthetic::{self, Block, Flat, Known, tilts_deg};
-use engine::measure::{Corrections, Measure, Posture, Report, measure};
+use engine::measure::{Corrections, Measure, Posture, Report, Side, measure};
 use engine::register::random::Random;
 use geom::nalgebra::{Rotation3, Vector3};
 
@@ -37,7 +38,69 @@ fn main() {
         println!("\n{name}: error median, 95 %, largest; root mean square of error over stated sd");
         table.iter().for_each(|(key, all)| summary(key, all));
     }
+    plates_along_slices(first..first + spines);
+    slips(first..first + spines);
     repeatability(first);
+}
+
+/// Errors of endplates by how many voxels they rise or fall over the part of them that is fitted: a plane that
+/// stays within one layer of voxels cannot be told from that layer.
+fn plates_along_slices(seeds: std::ops::Range<u64>) {
+    const MOST: [f64; 5] = [0.5, 1.0, 1.5, 2.5, f64::INFINITY];
+    println!("\nsagittal tilt of endplates by the layers of voxels they cross, no waves: n, error 95 %, largest, deg");
+    for spacing in SPACINGS_MM {
+        let mut bins = vec![Vec::new(); MOST.len()];
+        for seed in seeds.clone() {
+            let known = synthetic::random(seed, 7, 0.0);
+            let mut map = known.labels(spacing, &turn(seed)).unwrap();
+            let (spine, _) = measure(&mut map, &Corrections::default(), Posture::Supine).unwrap();
+            for block in &known.blocks {
+                for (side, plate) in [Side::Superior, Side::Inferior].into_iter().zip([0, 1]) {
+                    let Ok(found) = spine.endplate(block.level, side) else { continue };
+                    let depth = (block.end(plate, 1.0) - block.end(plate, -1.0)) * 0.82;
+                    let rise = (turn(seed).inverse() * depth).z.abs() / spacing[2];
+                    let error = tilts_deg(found.plane.normal)[0] - tilts_deg(block.plates[plate].1)[0];
+                    bins[MOST.iter().position(|most| rise <= *most).unwrap()].push([error, 1.0]);
+                }
+            }
+        }
+        for (most, bin) in MOST.iter().zip(&bins) {
+            summary(&format!("{spacing:?}, to {most}"), bin);
+        }
+    }
+}
+
+/// Slips of L4 and T12 that are put into spines, and the steps that every spine has.
+fn slips(seeds: std::ops::Range<u64>) {
+    println!("\nslips: error median, 95 %, largest, mm; root mean square of error over stated sd");
+    for spacing in SPACINGS_MM {
+        let (mut all, mut wrong_grades) = (Vec::new(), 0);
+        for seed in seeds.clone() {
+            for (l4_mm, t12_mm, noise_mm) in [(0.0, 0.0, 0.0), (6.0, -4.0, 0.0), (11.0, 5.0, 0.3)] {
+                let mut known = synthetic::random(seed, 14, noise_mm);
+                known.push(Level::from_number(23).unwrap(), l4_mm);
+                known.push(Level::from_number(19).unwrap(), t12_mm);
+                let report = measured(&known, spacing, seed);
+                for ((truth, pair), found) in
+                    known.slips_mm().into_iter().zip(known.blocks.windows(2)).zip(&report.discs)
+                {
+                    assert_eq!((pair[0].level, pair[1].level), (found.upper, found.lower));
+                    all.push(compare(&found.slip_mm, truth));
+                    let quarter_mm = pair[1].half_mm[0] / 2.0;
+                    let sure = (truth.abs() - 3.0).abs() > 1.0
+                        && (truth.abs() / quarter_mm).fract().min(1.0 - (truth.abs() / quarter_mm).fract()) > 0.1;
+                    let grade = if truth.abs() < 3.0 {
+                        0
+                    } else {
+                        (truth.abs() / quarter_mm).ceil() as i8 * truth.signum() as i8
+                    };
+                    wrong_grades += usize::from(sure && found.slip_grade != Ok(grade));
+                }
+            }
+        }
+        summary(&format!("{spacing:?}"), &all);
+        println!("  grades that are wrong though no border is near: {wrong_grades}");
+    }
 }
 
 fn turn(seed: u64) -> Rotation3<f64> {

@@ -21,9 +21,14 @@ use support::golden::Golden;
 /// to 3e-5. A wrong kernel is off by more than 0.01.
 const TOLERANCE: f32 = 1e-4;
 
-/// The same with activations in fp16; a processor with AMX also rounds the
-/// operands of its products to bf16.
+/// The same with activations in fp16.
 const HALF_TOLERANCE: f32 = 2e-2;
+
+/// The same on a processor with AMX, which also rounds the operands of its
+/// products to bf16, with 8 bits instead of 11. PyTorch's own bf16 (autocast,
+/// 2.15, with AMX) is off by 0.059 on `nnunet_plain` and by more than we are
+/// on every other network.
+const BF16_TOLERANCE: f32 = 4e-2;
 
 /// Least part of the voxels that must get the same class in f32: a tie
 /// between two logits may fall either way.
@@ -107,9 +112,9 @@ fn agrees_with_pytorch(device: &dyn Device, case: &Case) {
     // A GPU stores 16 bits in both precisions.
     let is_gpu = device.description().starts_with("CUDA");
     let full = if is_gpu { (HALF_TOLERANCE, HALF_AGREEMENT) } else { (TOLERANCE, AGREEMENT) };
-    for (precision, (tolerance, agreement)) in
-        [(Precision::F32, full), (Precision::Half, (HALF_TOLERANCE, HALF_AGREEMENT))]
-    {
+    let has_bf16 = device.description().contains("AMX");
+    let half = if has_bf16 { BF16_TOLERANCE } else { HALF_TOLERANCE };
+    for (precision, (tolerance, agreement)) in [(Precision::F32, full), (Precision::Half, (half, HALF_AGREEMENT))] {
         let mut network = device.load(&program, precision).unwrap();
         let mut outputs = Vec::new();
         network.run(&input, &mut outputs).unwrap();

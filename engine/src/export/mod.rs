@@ -8,6 +8,7 @@
 pub mod decimate;
 pub mod dicom_seg;
 pub mod gltf;
+pub mod hollow;
 pub mod nrrd;
 pub mod obj;
 mod part;

@@ -9,6 +9,7 @@ use geom::nalgebra::{Matrix3x4, Vector3};
 use kernels::{Connectivity, connected_components};
 use thiserror::Error;
 
+use super::hollow::{Hollowing, Walls, hollow};
 use crate::surface::{self, Mesh, MeshSettings};
 use crate::volume::{Grid, LabelMap};
 
@@ -19,11 +20,13 @@ pub struct PrintSettings {
     pub pitch_mm: f64,
     /// Radius of a strut, mm. Default 3, which stands handling in usual plastics.
     pub strut_mm: f64,
+    /// Walls that are left of a hollow solid; `None` (the default) prints it full.
+    pub walls: Option<Walls>,
 }
 
 impl Default for PrintSettings {
     fn default() -> Self {
-        Self { pitch_mm: 0.8, strut_mm: 3.0 }
+        Self { pitch_mm: 0.8, strut_mm: 3.0, walls: None }
     }
 }
 
@@ -66,6 +69,8 @@ pub struct Solid {
     pub mesh: Mesh,
     /// Struts that were put in.
     pub struts: usize,
+    /// What was taken out of it, where that was asked for.
+    pub hollowing: Option<Hollowing>,
 }
 
 /// Most voxels of the united body.
@@ -85,9 +90,15 @@ pub fn printable(
     is_bone: impl Fn(u8) -> bool + Sync,
     settings: &PrintSettings,
 ) -> Result<Solid, PrintError> {
-    for (what, found, low, high) in
-        [("pitch", settings.pitch_mm, 0.3, 3.0), ("strut radius", settings.strut_mm, 0.5, 15.0)]
-    {
+    let mut limited =
+        vec![("the pitch", settings.pitch_mm, 0.3, 3.0), ("the strut radius", settings.strut_mm, 0.5, 15.0)];
+    if let Some(walls) = settings.walls {
+        limited.extend([
+            ("the walls' thickness", walls.wall_mm, 1.5_f64.max(2.0 * settings.pitch_mm), 20.0),
+            ("the holes' diameter", walls.hole_mm, 1.5_f64.max(2.0 * settings.pitch_mm), 20.0),
+        ]);
+    }
+    for (what, found, low, high) in limited {
         if !(low..=high).contains(&found) {
             return Err(PrintError::Setting { what, found, low, high });
         }
@@ -104,12 +115,13 @@ pub fn printable(
         }
         struts += join(&mut body, &pieces, settings);
     }
+    let hollowing = settings.walls.map(|walls| hollow(&mut body, &walls)).transpose()?;
     // The blur closes diagonal contacts, the largest component drops inner walls.
     let mesh =
         surface::from_mask(&body, 1, &MeshSettings { sigma_mm: 0.7 * settings.pitch_mm, ..MeshSettings::default() });
     let mesh = mesh.largest_component();
     check(&mesh)?;
-    Ok(Solid { mesh, struts })
+    Ok(Solid { mesh, struts, hollowing })
 }
 
 /// Checks that a surface bounds one solid: closed, every edge shared by two
@@ -206,6 +218,9 @@ fn numbers_in(labels: &[u8]) -> Vec<u8> {
     (1..=255).filter(|n| seen[usize::from(*n)]).collect()
 }
 
+/// Columns stand a hair aside of the voxels' centres, so that they meet no edge.
+const ASIDE: [f64; 2] = [1.3e-5, 2.7e-5];
+
 /// Sets the voxels whose centres lie inside a closed mesh: along each column,
 /// inside is between an odd and an even crossing.
 fn fill(body: &mut LabelMap, mesh: &Mesh) {
@@ -214,21 +229,22 @@ fn fill(body: &mut LabelMap, mesh: &Mesh) {
     for triangle in &mesh.triangles {
         let Some([a, b, c]) = corners(body, mesh, triangle) else { continue };
         let range = |i: usize, most: usize| {
-            let low = a[i].min(b[i]).min(c[i]).ceil().max(0.0) as usize;
-            let high = a[i].max(b[i]).max(c[i]).floor();
+            let low = (a[i].min(b[i]).min(c[i]) - ASIDE[i]).ceil().max(0.0) as usize;
+            let high = (a[i].max(b[i]).max(c[i]) - ASIDE[i]).floor();
             low..if high < 0.0 { 0 } else { (high as usize + 1).min(most) }
         };
         let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
-        if area == 0.0 {
-            continue;
-        }
+        let sides =
+            [(0, 1, a, b), (1, 2, b, c), (2, 0, c, a)].map(|(i, j, from, to)| (triangle[i], triangle[j], from, to));
         for y in range(1, ny) {
             for x in range(0, nx) {
-                // A hair aside, so that no column meets an edge.
-                let (px, py) = (x as f64 + 1.3e-5, y as f64 + 2.7e-5);
-                let u = ((px - a.x) * (c.y - a.y) - (py - a.y) * (c.x - a.x)) / area;
-                let v = ((b.x - a.x) * (py - a.y) - (b.y - a.y) * (px - a.x)) / area;
-                if u >= 0.0 && v >= 0.0 && u + v < 1.0 {
+                let p = Vector3::new(x as f64 + ASIDE[0], y as f64 + ASIDE[1], 0.0);
+                // Both triangles of an edge see a column on the same side of it, so that exactly one has it.
+                let is_left =
+                    sides.map(|(i, j, from, to)| if i < j { left_of(from, to, p) } else { !left_of(to, from, p) });
+                if area != 0.0 && (is_left == [true; 3] || is_left == [false; 3]) {
+                    let u = ((p.x - a.x) * (c.y - a.y) - (p.y - a.y) * (c.x - a.x)) / area;
+                    let v = ((b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x)) / area;
                     crossings.entry(y * nx + x).or_default().push(a.z + u * (b.z - a.z) + v * (c.z - a.z));
                 }
             }
@@ -245,6 +261,11 @@ fn fill(body: &mut LabelMap, mesh: &Mesh) {
             }
         }
     }
+}
+
+/// True where a column stands left of an edge, seen from above.
+fn left_of(from: Vector3<f64>, to: Vector3<f64>, p: Vector3<f64>) -> bool {
+    (to.x - from.x) * (p.y - from.y) - (to.y - from.y) * (p.x - from.x) >= 0.0
 }
 
 fn corners(body: &LabelMap, mesh: &Mesh, triangle: &[u32; 3]) -> Option<[Vector3<f64>; 3]> {
@@ -298,15 +319,15 @@ fn join(body: &mut LabelMap, pieces: &[Vec<usize>], settings: &PrintSettings) ->
             // Into both bones, so that the joint is as thick as the strut.
             let into =
                 (b - a).try_normalize(1e-6).unwrap_or_else(Vector3::z) * (1.5 * settings.strut_mm / settings.pitch_mm);
-            draw(body, a - into, b + into, settings.strut_mm / settings.pitch_mm);
+            draw(body, a - into, b + into, settings.strut_mm / settings.pitch_mm, 1);
             struts += 1;
         }
     }
     struts
 }
 
-/// A capsule in voxel coordinates.
-fn draw(body: &mut LabelMap, a: Vector3<f64>, b: Vector3<f64>, radius: f64) {
+/// A capsule in voxel coordinates, filled with `label`.
+pub(super) fn draw(body: &mut LabelMap, a: Vector3<f64>, b: Vector3<f64>, radius: f64, label: u8) {
     let size = body.grid.size();
     let range = |i: usize| {
         let low = (a[i].min(b[i]) - radius).floor().max(1.0) as usize;
@@ -321,7 +342,7 @@ fn draw(body: &mut LabelMap, a: Vector3<f64>, b: Vector3<f64>, radius: f64) {
                 if (p - a - along * share).norm() <= radius {
                     let index = body.grid.index([x, y, z]);
                     if let Some(voxel) = body.labels.get_mut(index) {
-                        *voxel = 1;
+                        *voxel = label;
                     }
                 }
             }
@@ -347,6 +368,16 @@ mod tests {
         assert!(solid.struts >= 2);
         assert!(check(&solid.mesh).is_ok());
         assert!((solid.mesh.volume_mm3() / 24_000.0 - 1.0).abs() < 0.05, "{}", solid.mesh.volume_mm3());
+        let walls = Some(Walls { wall_mm: 3.0, hole_mm: 3.5 });
+        let hollow = printable(&map, |l| l <= 28, &PrintSettings { walls, ..PrintSettings::default() }).unwrap();
+        let taken = hollow.hollowing.unwrap();
+        assert_eq!((taken.cavities, taken.holes), (3, 6));
+        assert!((hollow.mesh.volume_mm3() / taken.left_mm3 - 1.0).abs() < 0.03, "{taken:?}");
+        // Blocks of 20 mm keep walls of 3 to 3.8 mm; struts stay solid.
+        assert!((15_500.0..18_500.0).contains(&taken.left_mm3), "{taken:?}");
+        let thin = Some(Walls { wall_mm: 0.5, hole_mm: 3.5 });
+        let refused = printable(&map, |l| l <= 28, &PrintSettings { walls: thin, ..PrintSettings::default() });
+        assert!(refused.unwrap_err().to_string().contains("the walls' thickness is 0.5 mm"));
         assert_eq!(printable(&map, |_| false, &PrintSettings::default()).unwrap_err(), PrintError::Empty);
         let bad = PrintSettings { pitch_mm: f64::NAN, ..PrintSettings::default() };
         assert!(printable(&map, |_| true, &bad).is_err());

@@ -125,6 +125,20 @@ pub fn random(seed: u64, highest: u8, noise_mm: f64) -> Known {
 }
 
 impl Block {
+    /// Front (1) or back (-1) end of a plate in the body's middle plane: 0 the upper plate, 1 the lower one.
+    #[must_use]
+    pub fn end(&self, plate: usize, side: f64) -> Vector3<f64> {
+        let [up, front, _] = self.axes;
+        let place = self.centre + front * (side * self.half_mm[0]);
+        let (at, normal) = self.plates[plate];
+        place + up * (normal.dot(&(at - place)) / normal.dot(&up))
+    }
+
+    fn shift(&mut self, by: Vector3<f64>) {
+        self.centre += by;
+        self.plates.iter_mut().for_each(|(at, _)| *at += by);
+    }
+
     /// Signed distance (below 0 inside), roughly; exact at the endplates.
     fn depth(&self, p: &Vector3<f64>) -> f64 {
         let q = p - self.centre;
@@ -157,6 +171,24 @@ fn capsule(p: [f64; 3], a: [f64; 3], b: [f64; 3], radius: f64) -> f64 {
 }
 
 impl Known {
+    /// Pushes `upper` and everything above it forward (below 0: back) along the endplate of the body below it.
+    pub fn push(&mut self, upper: Level, mm: f64) {
+        let Some(last) = self.blocks.iter().position(|b| b.level == upper) else { return };
+        let Some(below) = self.blocks.get(last + 1) else { return };
+        let forward = (below.end(0, 1.0) - below.end(0, -1.0)).normalize();
+        self.blocks.iter_mut().take(last + 1).for_each(|block| block.shift(forward * mm));
+    }
+
+    /// Back corner of the upper body in front of that of the lower one along its endplate, mm, for each pair.
+    #[must_use]
+    pub fn slips_mm(&self) -> Vec<f64> {
+        let slip = |pair: &[Block]| {
+            let forward = (pair[1].end(0, 1.0) - pair[1].end(0, -1.0)).normalize();
+            (pair[0].end(1, -1.0) - pair[1].end(0, -1.0)).dot(&forward)
+        };
+        self.blocks.windows(2).map(slip).collect()
+    }
+
     fn sacrum_depth(&self, p: &Vector3<f64>) -> f64 {
         let ((centre, up), front, [d, w]) = self.sacrum;
         let left = up.cross(&front);

@@ -51,6 +51,13 @@ pub struct ExportArguments {
     /// Radius of the struts, mm.
     #[arg(long, default_value_t = 3.0, requires = "printable")]
     pub strut_mm: f64,
+    /// Make the solid hollow with walls of this thickness, mm, at least 1.6, before --scale; each
+    /// cavity gets two holes.
+    #[arg(long, value_name = "WALL", requires = "printable")]
+    pub hollow_mm: Option<f64>,
+    /// Diameter of those holes, mm.
+    #[arg(long, default_value_t = 3.5, requires = "hollow_mm")]
+    pub hole_mm: f64,
     /// Make surfaces this many times larger.
     #[arg(long, default_value_t = 1.0)]
     pub scale: f64,

@@ -165,7 +165,7 @@ pub enum Command {
     Drr(DrrArguments),
     /// Write a segmented case for other programs.
     #[command(
-        after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"
+        after_help = "Examples:\n  spinenav export case --format stl --out meshes\n  spinenav export case --format gltf --triangles 20000\n  spinenav export case --format stl --printable --scale 0.5\n  spinenav export case --format stl --printable --hollow-mm 3\n  spinenav export case/labels.nii.gz --format dicom-seg --out column\n  spinenav export case --format tfm --transform patient_from_ct.txt"
     )]
     Export(ExportArguments),
     /// The networks at hand, and those of nnU-Net v2 made usable.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use engine::export::decimate::{Budget, decimate, deviation_mm};
-use engine::export::printable::{PrintSettings, printable};
+use engine::export::hollow::Walls;
+use engine::export::printable::{PrintSettings, Solid, printable};
 use engine::export::{Part, colour, dicom_seg, gltf, nrrd, obj, slicer};
 use engine::io;
 use engine::level::present;
@@ -68,14 +69,10 @@ struct Note {
 /// The surfaces to write: one a level, or one solid for printing.
 fn parts(options: &ExportArguments, labels: &LabelMap, notes: &mut Vec<Note>) -> Result<Vec<Part>, Failure> {
     let mut parts = if options.printable {
-        let settings = PrintSettings { strut_mm: options.strut_mm, ..PrintSettings::default() };
+        let walls = options.hollow_mm.map(|wall_mm| Walls { wall_mm, hole_mm: options.hole_mm });
+        let settings = PrintSettings { strut_mm: options.strut_mm, walls, ..PrintSettings::default() };
         let solid = printable(labels, |_| true, &settings).bad_input()?;
-        let text = format!(
-            "one watertight, manifold solid of {} triangles, {} struts",
-            solid.mesh.triangles.len(),
-            solid.struts
-        );
-        notes.push(Note { text, json: json!({ "name": "spine", "struts": solid.struts, "is_watertight": true }) });
+        notes.push(solid_note(&solid));
         vec![Part { name: "spine".into(), colour: [230, 220, 200], mesh: solid.mesh }]
     } else {
         let levels = present(&labels.labels);
@@ -101,6 +98,27 @@ fn parts(options: &ExportArguments, labels: &LabelMap, notes: &mut Vec<Note>) ->
         *vertex = vertex.map(|c| (f64::from(c) * options.scale) as f32);
     }
     Ok(parts)
+}
+
+fn solid_note(solid: &Solid) -> Note {
+    let mut text =
+        format!("one watertight, manifold solid of {} triangles, {} struts", solid.mesh.triangles.len(), solid.struts);
+    let mut json = json!({ "name": "spine", "struts": solid.struts, "is_watertight": true });
+    if let Some(taken) = solid.hollowing {
+        let cm3 = |mm3: f64| mm3 / 1000.0;
+        text += &format!(
+            "\nhollow: {} cavities, {} holes, {:.1} of {:.1} cm3 left",
+            taken.cavities,
+            taken.holes,
+            cm3(taken.left_mm3),
+            cm3(taken.solid_mm3)
+        );
+        json["hollow"] = json!({
+            "cavities": taken.cavities, "holes": taken.holes,
+            "solid_mm3": taken.solid_mm3, "left_mm3": taken.left_mm3,
+        });
+    }
+    Note { text, json }
 }
 
 fn decimate_part(part: &mut Part, budget: &Budget) -> Note {

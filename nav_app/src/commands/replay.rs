@@ -15,9 +15,8 @@ use engine::stream::description::hexadecimal;
 use serde_json::json;
 
 use super::alignment;
-use super::measure::{Request, read_for};
 use super::navigate::read_corrected_case;
-use crate::cli::{NumberingChoice, PostureChoice, ReplayArguments};
+use crate::cli::ReplayArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 
@@ -66,21 +65,12 @@ fn run_again(journal: &Path, case: &Case) -> Result<Verification, Failure> {
 
 /// Every alignment of the journal computed again.
 fn measure_again(options: &ReplayArguments, case: &Path) -> Result<AlignmentReplay, Failure> {
-    let beside = Some(case.join("other_bones.nii.gz")).filter(|path| path.exists());
-    let femora = options.femora.clone().or(beside);
-    let request = Request {
-        case,
-        numbering: NumberingChoice::Verse,
-        femora: femora.as_deref(),
-        corrections: None,
-        posture: PostureChoice::Supine,
-    };
     // Read only where there is an alignment.
     let mut labels = None;
     let mut spine_of = |corrections: &Corrections| {
         let read = match labels.take() {
             Some(read) => read,
-            None => read_for(&request).map_err(|failure| failure.to_string())?,
+            None => alignment::labels_of(case, options.femora.as_deref()).map_err(|failure| failure.to_string())?,
         };
         alignment::find(labels.insert(read), corrections)
     };

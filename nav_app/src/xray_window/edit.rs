@@ -100,7 +100,7 @@ impl Sheet {
     /// Moves a handle to a place. What would make no body, no box or no circle is not done.
     pub fn drag(&mut self, view: ViewIndex, handle: Handle, to: [f64; 2]) {
         let Some(shown) = self.views.get_mut(view) else { return };
-        let moved = [&mut self.corrections.frontal, &mut self.corrections.lateral].into_iter().nth(view);
+        let moved = moved_in(&mut self.corrections, view);
         let Some(moved) = moved.filter(|_| to.iter().all(|v| v.is_finite())) else { return };
         match handle {
             Handle::Corner(level, i) => move_corner(shown, moved, (level, i), to),
@@ -115,9 +115,7 @@ impl Sheet {
     /// Leaves a body out of a view.
     pub fn remove(&mut self, view: ViewIndex, level: Level) {
         self.begin();
-        let Some(moved) = [&mut self.corrections.frontal, &mut self.corrections.lateral].into_iter().nth(view) else {
-            return;
-        };
+        let Some(moved) = moved_in(&mut self.corrections, view) else { return };
         let label = name(level);
         moved.boxes.remove(&label);
         moved.corners.remove(&label);
@@ -152,7 +150,7 @@ impl Sheet {
             bottom: at[1] + size[1] / 2.0,
         };
         self.begin();
-        let moved = [&mut self.corrections.frontal, &mut self.corrections.lateral].into_iter().nth(view)?;
+        let moved = moved_in(&mut self.corrections, view)?;
         moved.remove.remove(*label);
         moved.corners.remove(*label);
         moved.boxes.insert((*label).to_owned(), bounds);
@@ -190,6 +188,11 @@ impl Sheet {
         }
         Ok(())
     }
+}
+
+/// What was moved in a view; `None` where there is no such view.
+fn moved_in(corrections: &mut XrayCorrections, view: ViewIndex) -> Option<&mut ViewCorrections> {
+    [&mut corrections.frontal, &mut corrections.lateral].into_iter().nth(view)
 }
 
 fn number(label: &str) -> Option<usize> {

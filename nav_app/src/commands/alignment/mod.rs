@@ -19,6 +19,7 @@ use engine::level::Level;
 use engine::measure::Corrections;
 use engine::measure::follow::{Alignment, Targets};
 use engine::rehearsal::manoeuvre::Bend;
+use engine::volume::LabelMap;
 
 use crate::cli::{AlignmentArguments, NumberingChoice, PostureChoice};
 use crate::commands::measure::{Request, read_for};
@@ -43,6 +44,18 @@ pub fn read_alignment(path: &Path) -> Result<Alignment, Failure> {
     }
     let text = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))
+}
+
+/// The labels of a session's case, VerSe numbers, with the femora of `femora` or of the case's other bones.
+pub fn labels_of(case: &Path, femora: Option<&Path>) -> Result<LabelMap, Failure> {
+    let beside = Some(case.join("other_bones.nii.gz")).filter(|path| path.exists());
+    read_for(&Request {
+        case,
+        numbering: NumberingChoice::Verse,
+        femora: femora.or(beside.as_deref()),
+        corrections: None,
+        posture: PostureChoice::Supine,
+    })
 }
 
 /// Something to be done.
@@ -77,16 +90,7 @@ impl AlignmentThread {
             return Ok(None);
         }
         let targets = options.alignment_target.as_deref().map(Targets::read).transpose().bad_input()?;
-        let beside = Some(case.join("other_bones.nii.gz")).filter(|path| path.exists());
-        let femora = options.femora.clone().or(beside);
-        let request = Request {
-            case,
-            numbering: NumberingChoice::Verse,
-            femora: femora.as_deref(),
-            corrections: None,
-            posture: PostureChoice::Supine,
-        };
-        let labels = read_for(&request)?;
+        let labels = labels_of(case, options.femora.as_deref())?;
         let corrections = match options.corrections.as_deref().filter(|path| path.exists()) {
             Some(path) => Corrections::read(path).bad_input()?,
             None => Corrections::default(),
