@@ -1,10 +1,9 @@
 //! Convolutions in bf16 on Intel's tile unit (AMX): any kernel, stride,
 //! padding and dilation, and transposed ones.
 //!
-//! **No processor with AMX has run this yet.** The tests run on a software
-//! model of the instructions; the machine code was checked once by decoding
-//! and emulating it. Where there is a tile unit the tests run on both and
-//! compare them bit for bit.
+//! The tests run on a software model of the instructions. Where there is a
+//! tile unit they run on both and compare them bit for bit; they did so on an
+//! Intel Xeon (Sapphire Rapids) and found no difference.
 //!
 //! A matrix product whose left side is gathered on the fly (implicit GEMM). A
 //! share copies the voxels under its box into a zero-padded [`patch`] of bf16,
