@@ -36,7 +36,7 @@ pub use bench_render::BenchRenderArguments;
 #[cfg(feature = "stream")]
 pub use bench_stream::{BenchStreamArguments, ObserverWork, StreamCase, StreamObserverArguments};
 pub use calibrate::{
-    Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
+    Calibrate, CalibrateArguments, DriftArguments, GuideArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
     PivotArguments, PoseOptions, TemporalArguments, TipArguments,
 };
 pub use case_report::ReportArguments;
