@@ -24,6 +24,7 @@
 //! | [`distance`], [`morphology`], [`components`] | binary masks | `engine::segment` |
 //! | [`cell_table`] | how a surface crosses a cell | `engine::surface`, [`cuda`] |
 //! | [`disk_space`] | room on a disk | `engine::dicom_receiver` |
+//! | [`interrupt`] | Ctrl-C as a wish to end | `nav_app`'s recordings |
 //! | [`memory_lock`] | pages that stay in memory | `engine::rt` |
 //! | [`system_calls`] | what a reader of strange files may not ask the system | `engine::io` |
 //! | [`processor_affinity`] | threads that share a processor | `engine::rt` |
@@ -44,6 +45,7 @@ pub mod gaussian;
 pub mod graph;
 mod grid;
 mod half_precision;
+pub mod interrupt;
 pub mod memory_lock;
 pub mod morphology;
 pub mod point_to_plane;

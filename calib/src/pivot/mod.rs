@@ -31,6 +31,7 @@ pub use recording::{Dwell, DwellSettings, RecordedPivot, find_dwells, pivot_reco
 pub use solve::PivotNoise;
 pub use span::RotationSpan;
 pub(crate) use span::span_of;
+pub(crate) use spin::{MAX_WOBBLE_DEG, MIN_TURN_DEG};
 pub use spin::{Spin, spin, tool_from_tip};
 pub use steps::{Moved, Step};
 

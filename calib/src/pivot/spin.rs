@@ -12,9 +12,9 @@ use crate::statistics::{quantile, rms};
 use crate::verdict::{Judgement, Verdict};
 
 /// Least turn about the shaft that is not doubted, degrees.
-const MIN_TURN_DEG: f64 = 60.0;
+pub(crate) const MIN_TURN_DEG: f64 = 60.0;
 /// Wobble of the axis (RMS) that is doubted; twice as much is rejected, degrees.
-const MAX_WOBBLE_DEG: f64 = 1.0;
+pub(crate) const MAX_WOBBLE_DEG: f64 = 1.0;
 
 /// The axis of a tool and its evidence.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ pub struct Spin {
     pub wobble_deg: f64,
     /// How far the tool was turned about the axis, degrees.
     pub turn_deg: f64,
+    /// Angle about the axis from the first pose, of every pose, within plus and
+    /// minus 180 degrees.
+    pub turns_deg: Vec<f64>,
     /// What it is worth.
     pub judgement: Judgement,
 }
@@ -68,21 +71,29 @@ pub fn spin<Room: Frame>(
         poses.iter().map(|p| (p.rotation * axis).dot(&in_room).clamp(-1.0, 1.0).acos().to_degrees()).collect();
     let side = side_of(&axis);
     let (other, first) = (axis.cross(&side), poses[0].rotation * side);
-    let turns: Vec<f64> = poses
+    let turns_deg: Vec<f64> = poses
         .iter()
         .map(|p| {
             let in_first = p.rotation.transpose() * first;
-            in_first.dot(&other).atan2(in_first.dot(&side)).to_degrees()
+            -in_first.dot(&other).atan2(in_first.dot(&side)).to_degrees()
         })
         .collect();
-    let turn_deg = quantile(&turns, 0.98) - quantile(&turns, 0.02);
+    let turn_deg = quantile(&turns_deg, 0.98) - quantile(&turns_deg, 0.02);
     let wobble_deg = rms(&residuals_deg);
     // Two tilts of the axis from two tilts a pose; the turn's extent is their leverage.
     let leverage = eigen.eigenvalues.sum() - eigen.eigenvalues.max() - eigen.eigenvalues.min();
     let variance = 0.5 * wobble_deg.to_radians().powi(2) / (count * leverage.max(1e-9));
     let axis_covariance_rad2 = (Matrix3::identity() - axis * axis.transpose()) * variance;
     let judgement = judgement(turn_deg, wobble_deg);
-    Ok(Spin { axis: Vector::from_vector3(axis), axis_covariance_rad2, residuals_deg, wobble_deg, turn_deg, judgement })
+    Ok(Spin {
+        axis: Vector::from_vector3(axis),
+        axis_covariance_rad2,
+        residuals_deg,
+        wobble_deg,
+        turn_deg,
+        turns_deg,
+        judgement,
+    })
 }
 
 fn judgement(turn_deg: f64, wobble_deg: f64) -> Judgement {

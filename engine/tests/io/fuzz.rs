@@ -6,7 +6,8 @@
 //! for one door (then all executions are its own) and `SPINENAV_FUZZ_SECONDS` for an
 //! end of each after that much processor time. Doors that open files read them
 //! from a folder for temporary files: with `TMPDIR=/dev/shm` none touches a disk.
-//! What must hold: no panic, no file that takes longer than a second is looked
+//! What must hold: no panic, at most 256 MB of memory for a file (what the reading
+//! thread asks for), no file that takes longer than a second is looked
 //! for by the time printed (of the wall), and what a writer wrote comes back the same.
 
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ use engine::io::{self, Limits};
 
 use crate::bad_files::{Door, collection, folder_for, refusal};
 use crate::phantom::{Folder, Nifti, Storage};
+
+/// Most memory that a file may take, bytes.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// xorshift64*, Vigna 2016, doi:10.1145/2845077.
 pub struct Random(u64);
@@ -165,21 +169,27 @@ fn changed_files_are_read_or_refused_and_never_a_panic() {
     let mut random = Random::seeded();
     for (door, seeds) in &seeds {
         let folder = folder_for(*door);
-        let (mut refused, mut slowest) = (0u64, Duration::ZERO);
+        let (mut refused, mut slowest, mut largest) = (0u64, Duration::ZERO, 0);
         let mut share = Share::of(executions);
         while share.goes_on() {
             let bytes = mutate(seeds, &mut random);
             let one = Instant::now();
-            let caught = std::panic::catch_unwind(|| refusal(*door, &bytes, &folder));
+            let mut caught = None;
+            let memory = allocation_counter::measure(|| {
+                caught = std::panic::catch_unwind(|| refusal(*door, &bytes, &folder)).ok();
+            });
             slowest = slowest.max(one.elapsed());
-            let Ok(said) = caught else {
+            largest = largest.max(memory.bytes_max);
+            let Some(said) = caught.filter(|_| memory.bytes_max <= MOST_BYTES) else {
                 let kept = std::env::temp_dir().join(format!("spinenav-fuzz-{door:?}.bin"));
                 std::fs::write(&kept, &bytes).unwrap();
-                panic!("{door:?} panicked; the file is kept as {}", kept.display());
+                let took = memory.bytes_max;
+                panic!("{door:?} panicked, or took {took} bytes; the file is kept as {}", kept.display());
             };
             refused += u64::from(said.is_some());
         }
-        println!("{door:?}: {share}, {refused} refused, slowest {slowest:?}");
+        let largest = largest as f64 / f64::from(1 << 20);
+        println!("{door:?}: {share}, {refused} refused, slowest {slowest:?}, at most {largest:.1} MiB for a file");
         // A fuzzer that reaches nothing finds nothing.
         assert!(refused > share.done() / 20, "{door:?} takes everything");
     }

@@ -1,5 +1,5 @@
-//! A disc of directions: how far a tool was tilted to each side, where it is
-//! now, and which side is next.
+//! A disc of directions: how far a tool was tilted or turned to each side, where
+//! it is now, and which side is next.
 //!
 //! Seen from above the handle; the middle is upright, outwards is more tilt,
 //! azimuth counts counterclockwise from the right. Covered and missing differ
@@ -27,7 +27,9 @@ pub struct DiscColors {
 pub struct Disc<'a> {
     /// Tilt reached to each side, degrees; the first side is at the right.
     pub reached_deg: &'a [f64],
-    /// Tilt that every side needs, degrees.
+    /// Sides that have to be reached; all, where it is shorter.
+    pub is_needed: &'a [bool],
+    /// Tilt that every needed side needs, degrees.
     pub wanted_deg: f64,
     /// Azimuth and tilt of poses, degrees.
     pub poses_deg: &'a [[f64; 2]],
@@ -74,7 +76,7 @@ struct Canvas<'a> {
     rgba: Vec<u8>,
 }
 
-fn mix(from: [u8; 3], to: [u8; 3], share: f32) -> [u8; 3] {
+pub(crate) fn mix(from: [u8; 3], to: [u8; 3], share: f32) -> [u8; 3] {
     let share = share.clamp(0.0, 1.0);
     std::array::from_fn(|i| (f32::from(from[i]) + (f32::from(to[i]) - f32::from(from[i])) * share).round() as u8)
 }
@@ -111,8 +113,8 @@ impl<'a> Canvas<'a> {
         let sides = self.disc.reached_deg.len().max(1);
         let width = TAU / sides as f32;
         let reach: Vec<(f32, bool)> = (0..sides)
-            .map(|k| self.disc.reached_deg.get(k).copied().unwrap_or(0.0))
-            .map(|deg| (self.radius(deg), deg >= self.disc.wanted_deg))
+            .map(|k| (k, self.disc.reached_deg.get(k).copied().unwrap_or(0.0)))
+            .map(|(k, deg)| (self.radius(deg), deg >= self.disc.wanted_deg || !self.is_needed(k)))
             .collect();
         let middle = 0.5 * self.size as f32;
         for y in 0..self.size {
@@ -142,6 +144,10 @@ impl<'a> Canvas<'a> {
                 self.put(x, y, color, outer - r + 0.5);
             }
         }
+    }
+
+    fn is_needed(&self, side: usize) -> bool {
+        self.disc.is_needed.get(side).copied().unwrap_or(true)
     }
 
     /// Where a pose is, pixels from the left and the top.
@@ -210,6 +216,7 @@ mod tests {
         reached[2] = 0.0;
         let disc = Disc {
             reached_deg: &reached,
+            is_needed: &[],
             wanted_deg: 15.0,
             poses_deg: &[],
             now_deg: Some([180.0, 12.0]),
@@ -230,9 +237,28 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_needs_is_not_striped() {
+        let (reached, is_needed) = ([0.0; 8], [true, false, true, true, true, true, true, true]);
+        let disc = Disc {
+            reached_deg: &reached,
+            is_needed: &is_needed,
+            wanted_deg: 15.0,
+            poses_deg: &[],
+            now_deg: None,
+            next: None,
+        };
+        let rgba = draw(&disc, &COLORS, 240);
+        // Along the middle of the second side, up and to the right, and of the third, upwards.
+        let second: Vec<[u8; 3]> = (20..45).map(|i| pixel(&rgba, 240, 120 + i, 120 - i)).collect();
+        assert!(second.iter().all(|p| *p == COLORS.empty), "{second:?}");
+        assert!((65..100).any(|y| pixel(&rgba, 240, 120, y)[0] > 90));
+    }
+
+    #[test]
     fn nothing_and_nonsense_draw_an_empty_disc() {
         let disc = Disc {
             reached_deg: &[],
+            is_needed: &[],
             wanted_deg: 0.0,
             poses_deg: &[[f64::NAN, 1.0]],
             now_deg: Some([0.0, f64::INFINITY]),

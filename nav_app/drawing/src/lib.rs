@@ -11,9 +11,10 @@
 //! | [`canvas`] | grey pictures and antialiased lines on them |
 //! | [`contours`] | where bone surfaces cross a slice |
 //! | [`coarse`] | surfaces of fewer triangles |
-//! | [`disc`] | how far a tool was tilted to each side |
+//! | [`disc`] | how far a tool was tilted to each side, or turned |
 //! | [`occlusion`] | how much sky each vertex sees |
 //! | [`pick`] | what lies under a pixel |
+//! | [`touch_map`] | which points of a phantom were touched |
 
 pub mod canvas;
 pub mod coarse;
@@ -21,3 +22,4 @@ pub mod contours;
 pub mod disc;
 pub mod occlusion;
 pub mod pick;
+pub mod touch_map;

@@ -18,12 +18,12 @@ pub struct CalibrateArguments {
 pub enum Calibrate {
     /// The tip of a tool, from poses while it pivots in a divot.
     #[command(
-        after_help = "Examples:\n  spinenav calibrate pivot poses.csv --spin spin.csv --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --tool StylusToTracker --until-accepted --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --window --axes LPS\n  spinenav calibrate pivot touches.igs.mha --many --reference ReferenceToTracker --json"
+        after_help = "Examples:\n  spinenav calibrate pivot poses.csv --spin spin.csv --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --tool StylusToTracker --until-accepted --out stylus_tip.txt\n  spinenav calibrate pivot igtl://127.0.0.1:18944 --spin igtl://127.0.0.1:18944 --window --axes LPS\n  spinenav calibrate pivot touches.igs.mha --many --reference ReferenceToTracker --json"
     )]
     Pivot(PivotArguments),
     /// The tip of a tool, from touching landmarks whose places are known.
     #[command(
-        after_help = "Examples:\n  spinenav calibrate tip touches.igs.mha --geometry divots.txt --reference ReferenceToTracker --out stylus_tip.txt\n  spinenav calibrate tip touched.txt --listed --geometry divots.txt"
+        after_help = "Examples:\n  spinenav calibrate tip touches.igs.mha --geometry divots.txt --reference ReferenceToTracker --out stylus_tip.txt\n  spinenav calibrate tip touched.txt --listed --geometry divots.txt\n  spinenav calibrate tip igtl://127.0.0.1:18944 --tool Stylus --geometry divots.txt --out stylus_tip.txt"
     )]
     Tip(TipArguments),
     /// Where one tracked device sits on another (A X = Y B).
@@ -42,7 +42,7 @@ pub enum Calibrate {
     Temporal(TemporalArguments),
     /// Accuracy test on a phantom with divots, bias and precision apart.
     #[command(
-        after_help = "Examples:\n  spinenav calibrate phantom --simulate\n  spinenav calibrate phantom touches.igs.mha --geometry divots.txt --reference ReferenceToTracker --report phantom.html"
+        after_help = "Examples:\n  spinenav calibrate phantom --simulate\n  spinenav calibrate phantom touches.igs.mha --geometry divots.txt --reference ReferenceToTracker --report phantom.html\n  spinenav calibrate phantom igtl://127.0.0.1:18944 --tool Stylus --geometry divots.txt --tip 0,0,-150 --window --report phantom.html"
     )]
     Phantom(PhantomArguments),
     /// Whether a reference, or a pointer left in a divot, stays where it is.
@@ -70,12 +70,20 @@ pub struct PoseOptions {
     /// Name of a reference there; poses are then seen from it.
     #[arg(long)]
     pub reference: Option<String>,
-    /// Length of a live recording, s.
-    #[arg(long, default_value_t = 15.0, value_parser = parse_seconds)]
-    pub seconds: f64,
+    /// Length of a live recording, s [default: 15; touches: as long as they take].
+    /// Ctrl-C ends it earlier with what there is.
+    #[arg(long, value_parser = parse_seconds)]
+    pub seconds: Option<f64>,
     /// Unit of the positions in text files.
     #[arg(long, value_enum, default_value = "mm")]
     pub unit: LengthUnit,
+}
+
+impl PoseOptions {
+    /// Length of a live recording, s.
+    pub fn seconds(&self) -> f64 {
+        self.seconds.unwrap_or(15.0)
+    }
 }
 
 /// Options of `calibrate pivot`.
@@ -89,7 +97,8 @@ pub struct PivotArguments {
     /// The recording holds touches of many places, not one long pivot.
     #[arg(long)]
     pub many: bool,
-    /// Poses while the tool is turned about its shaft, for its direction.
+    /// Poses while the tool is turned about its shaft, for its direction; of a
+    /// live tracker (igtl://HOST:PORT) guided, after a live pivot with the same one.
     #[arg(long)]
     pub spin: Option<String>,
     /// Write `tool_from_tip` (16 numbers), as `navigate --tool NAME=FILE` reads it.
@@ -106,8 +115,8 @@ pub struct PivotArguments {
 /// Options of a guided recording.
 #[derive(Debug, Args)]
 pub struct GuideArguments {
-    /// End as soon as it is accepted and all sides are covered, after this many
-    /// seconds at the latest; in the place of --seconds.
+    /// End as soon as it is accepted and nothing is missing, after this many
+    /// seconds at the latest; in the place of --seconds. Touches always end so.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "120", value_parser = parse_seconds)]
     pub until_accepted: Option<f64>,
     /// Show the guide in a window, too; ends as --until-accepted does.
@@ -125,7 +134,8 @@ pub struct GuideArguments {
 /// Options of `calibrate tip`.
 #[derive(Debug, Args)]
 pub struct TipArguments {
-    /// Poses while the landmarks are touched, as in `pivot`; or with --listed a text file.
+    /// Poses while the landmarks are touched, as in `pivot`, or a live tracker, which is
+    /// guided; or with --listed a text file.
     pub poses: String,
     /// How to read them.
     #[command(flatten)]
@@ -137,7 +147,8 @@ pub struct TipArguments {
     /// from 1; neighbouring lines of one landmark are one touch.
     #[arg(long)]
     pub listed: bool,
-    /// A rough tip, mm: needed where the tool was held still in its touches.
+    /// A rough tip, mm: needed where the tool was held still in its touches. A live
+    /// one is pivoted first when not given.
     #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, conflicts_with = "listed", value_parser = parse_point)]
     pub tip: Option<[f64; 3]>,
     /// How far a touch may lie from its landmark while landmarks are searched, mm.
@@ -146,6 +157,9 @@ pub struct TipArguments {
     /// Write `tool_from_tip` (16 numbers), as `navigate --tool NAME=FILE` reads it.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// What is told while a live tracker is recorded.
+    #[command(flatten)]
+    pub guide: GuideArguments,
 }
 
 /// Options of `calibrate hand-eye`.
@@ -218,8 +232,8 @@ pub struct TemporalArguments {
 /// Options of `calibrate phantom`.
 #[derive(Debug, Args)]
 pub struct PhantomArguments {
-    /// Touches `divot x y z` (divots counted from 1), or a recording of the
-    /// pointer as in `pivot`.
+    /// Touches `divot x y z` (divots counted from 1), a recording of the pointer
+    /// as in `pivot`, or a live tracker (igtl://HOST:PORT), which is guided.
     #[arg(required_unless_present = "simulate")]
     pub touches: Option<String>,
     /// True places of the divots, `x y z` a line, mm.
@@ -228,7 +242,8 @@ pub struct PhantomArguments {
     /// How to read a recording.
     #[command(flatten)]
     pub options: PoseOptions,
-    /// Tip of the pointer in its array, mm; found in the recording when not given.
+    /// Tip of the pointer in its array, mm; found in the recording when not given,
+    /// of a live one by pivoting it first.
     #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, value_parser = parse_point)]
     pub tip: Option<[f64; 3]>,
     /// Test a simulated pointer on a simulated phantom.
@@ -240,9 +255,15 @@ pub struct PhantomArguments {
     /// Seed of the simulation.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Touches of each divot that a live tracker is guided to.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub repeats: u16,
     /// Write one HTML file.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// What is told while a live tracker is recorded.
+    #[command(flatten)]
+    pub guide: GuideArguments,
 }
 
 /// Options of `calibrate drift`.

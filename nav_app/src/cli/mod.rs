@@ -36,8 +36,8 @@ pub use bench_render::BenchRenderArguments;
 #[cfg(feature = "stream")]
 pub use bench_stream::{BenchStreamArguments, ObserverWork, StreamCase, StreamObserverArguments};
 pub use calibrate::{
-    Calibrate, CalibrateArguments, DriftArguments, HandEyeArguments, LandmarksArguments, LengthUnit, PhantomArguments,
-    PivotArguments, PoseOptions, TemporalArguments, TipArguments,
+    Calibrate, CalibrateArguments, DriftArguments, GuideArguments, HandEyeArguments, LandmarksArguments, LengthUnit,
+    PhantomArguments, PivotArguments, PoseOptions, TemporalArguments, TipArguments,
 };
 pub use case_report::ReportArguments;
 pub use drr::DrrArguments;

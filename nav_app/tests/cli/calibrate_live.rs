@@ -13,8 +13,8 @@ use geom::{Nanoseconds, Tool, Tracker, Transform};
 
 use crate::{folder, message, spinenav};
 
-/// A tracker's program with a stylus that goes round in its divot.
-struct Sender {
+/// A tracker's program with a tool that moves.
+pub struct Sender {
     server: Option<Server>,
     address: SocketAddr,
     is_stopping: Arc<AtomicBool>,
@@ -22,8 +22,17 @@ struct Sender {
 }
 
 impl Sender {
-    /// Sends `device` from now on, by 150 poses a second.
+    /// Sends `device` with a stylus that goes round in its divot.
     fn start(port: u16, device: &'static str, largest_deg: f64) -> Self {
+        Self::moving(port, device, move |seconds| pose(seconds, largest_deg))
+    }
+
+    /// Sends `device` from now on, by 150 poses a second; its pose by the seconds since.
+    pub fn moving(
+        port: u16,
+        device: &'static str,
+        pose: impl Fn(f64) -> Transform<Tracker, Tool> + Send + 'static,
+    ) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let settings = ServerSettings { bind, ..ServerSettings::default() };
         let server = Server::bind(settings, Box::new(|_, _| {})).unwrap();
@@ -38,7 +47,7 @@ impl Sender {
                     device: Name::new(device).unwrap(),
                     time: Timestamp::from_nanoseconds(Nanoseconds(time.as_nanos() as u64 + 1)),
                 };
-                let pose = pose(time.as_secs_f64(), largest_deg);
+                let pose = pose(time.as_secs_f64());
                 server.send(|encoder| encoder.transform(&stamp, &pose));
                 std::thread::sleep(Duration::from_millis(6));
             }
@@ -47,19 +56,19 @@ impl Sender {
         Self { server: None, address, is_stopping, thread: Some(thread) }
     }
 
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The program ends, its connections with it.
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         self.is_stopping.store(true, Ordering::Relaxed);
         self.server = self.thread.take().map(|thread| thread.join().unwrap());
     }
 }
 
 /// The stylus after `seconds`: once round in 1.3 s, in and out.
-fn pose(seconds: f64, largest_deg: f64) -> Transform<Tracker, Tool> {
+pub fn pose(seconds: f64, largest_deg: f64) -> Transform<Tracker, Tool> {
     let (tip, divot) = (Vector3::new(0.0, 0.0, -150.0), Vector3::new(40.0, -25.0, -1100.0));
     let azimuth = seconds / 1.3 * std::f64::consts::TAU;
     let tilt = (largest_deg * (0.75 + 0.25 * (seconds * 5.0).sin())).to_radians();

@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod calibrate;
 mod calibrate_live;
+mod calibrate_touches;
 mod dicom;
 mod files;
 mod measure;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 use calib::Verdict;
 use engine::clock::{Clock, SystemClock};
+use kernels::interrupt::Interrupt;
 
 use super::hand_eye::{Devices, paired_devices, pairs, settings};
 use super::live::Live;
@@ -23,11 +24,12 @@ const MAX_LOOKED_AT: usize = 300;
 /// Accepted for this long is done, s.
 const HOLD_S: f64 = 2.0;
 
-/// Records both until the time is up, or the calibration is accepted where
-/// that was asked for.
+/// Records both until the time is up, on Ctrl-C, or the calibration is accepted
+/// where that was asked for.
 pub fn record(first: &str, second: &str, options: &HandEyeArguments, quiet: bool) -> Result<Devices> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let limit_s = options.until_accepted.unwrap_or(options.options.seconds);
+    let limit_s = options.until_accepted.unwrap_or_else(|| options.options.seconds());
+    let interrupt = Interrupt::watch()?;
     let of_second = second_options(options);
     let mut first = Live::start(first, &options.options, clock.clone(), Stamps::Arrival)?;
     let mut second = Live::start(second, &of_second, clock.clone(), Stamps::Arrival)?;
@@ -36,7 +38,7 @@ pub fn record(first: &str, second: &str, options: &HandEyeArguments, quiet: bool
         first.take();
         second.take();
         let now_s = clock.now().0 as f64 * 1e-9;
-        if now_s >= limit_s || first.is_full() || second.is_full() {
+        if now_s >= limit_s || first.is_full() || second.is_full() || interrupt.is_asked() {
             break;
         }
         if now_s - told_s >= 1.0 {

@@ -1,8 +1,9 @@
 //! Poses of a tracker that sends now.
 //!
 //! Promises to go on when the tracker's program goes away and comes back: what
-//! came before is kept, and the caller is told. Called by [`super::poses`], by
-//! the guided pivot and by hand-eye calibration of two live devices.
+//! came before is kept, and the caller is told; and to end with what there is on
+//! Ctrl-C. Called by [`super::poses`], by guided recordings and by hand-eye
+//! calibration of two live devices.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use calib::guide::Seen;
 use engine::clock::{Clock, SystemClock};
 use engine::track::Source;
 use engine::track::openigtlink::{IgtlSource, IgtlSourceSettings};
+use kernels::interrupt::Interrupt;
 
 use super::poses::{Collector, MAX_POSES, Poses, Stamps, names};
 use crate::cli::PoseOptions;
@@ -96,25 +98,34 @@ impl Live {
     }
 }
 
-/// Records for `seconds` at most; `watch` looks at the poses every `every_s`.
+/// What looks at a recording: its poses, their times in s, and what came when.
+pub type Watch<'a> = dyn FnMut(&Poses, &[f64], &Seen) -> Next + 'a;
+
+/// Records for `seconds` at most, or until `interrupt` is asked for; `watch`
+/// looks at the poses every `every_s`.
 pub fn record(
     address: &str,
     options: &PoseOptions,
     (seconds, every_s): (f64, f64),
-    watch: &mut dyn FnMut(&Poses, &Seen) -> Next,
+    interrupt: &Interrupt,
+    watch: &mut Watch<'_>,
 ) -> Result<Poses> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let mut live = Live::start(address, options, clock, Stamps::Source)?;
     let mut looked_s = 0.0;
     while live.seen().now_s < seconds && !live.is_full() {
         live.take();
-        if live.seen().now_s - looked_s >= every_s {
+        let is_asked = interrupt.is_asked();
+        if is_asked || live.seen().now_s - looked_s >= every_s {
             looked_s = live.seen().now_s;
-            match watch(live.poses(), live.seen()) {
+            match watch(live.poses(), live.collector.times_s(), live.seen()) {
                 Next::Record => {}
                 Next::Forget(count) => live.collector.forget(count),
                 Next::End => break,
             }
+        }
+        if is_asked {
+            break;
         }
         std::thread::sleep(Duration::from_millis(1));
     }

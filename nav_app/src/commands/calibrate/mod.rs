@@ -4,7 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`poses`], [`live`] | files, recordings and live trackers as poses |
-//! | [`guided`] | what to do next, while a tool is being calibrated |
+//! | [`guided`], [`touches`] | what to do next, while something live is recorded |
 //! | [`report`] | what all results share as JSON and text |
 //! | the others | one command each |
 
@@ -21,6 +21,7 @@ pub mod poses;
 mod report;
 mod temporal;
 mod tip;
+mod touches;
 
 use std::path::Path;
 
@@ -32,11 +33,11 @@ use crate::report::Output;
 pub fn run(what: &Calibrate, quiet: bool) -> Result<Output, Failure> {
     match what {
         Calibrate::Pivot(options) => pivot::run(options, quiet),
-        Calibrate::Tip(options) => tip::run(options),
+        Calibrate::Tip(options) => tip::run(options, quiet),
         Calibrate::HandEye(options) => hand_eye::run(options, quiet),
         Calibrate::Landmarks(options) => landmarks::run(options),
         Calibrate::Temporal(options) => temporal::run(options, quiet),
-        Calibrate::Phantom(options) => phantom::run(options),
+        Calibrate::Phantom(options) => phantom::run(options, quiet),
         Calibrate::Drift(options) => drift::run(options),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use calib::guide::TouchPurpose;
 use calib::landmarks::match_points;
 use calib::phantom::{ErrorSummary, PhantomAccuracy, PhantomScene, Touch, stepped_phantom};
 use calib::pivot::{Dwell, DwellSettings, find_dwells, pivot_recording};
@@ -12,9 +13,11 @@ use engine::io::numbers;
 use geom::{Ct, Point, Tool, World};
 use serde_json::{Value, json};
 
+use super::live;
 use super::phantom_page::page;
 use super::poses::read;
 use super::report::{output, rows};
+use super::touches::{self, Touched, Touches};
 use crate::cli::PhantomArguments;
 use crate::failure::{Blame, Failure};
 use crate::page::write_report;
@@ -38,9 +41,15 @@ struct Test {
 }
 
 /// Runs the command.
-pub fn run(options: &PhantomArguments) -> Result<Output, Failure> {
+pub fn run(options: &PhantomArguments, quiet: bool) -> Result<Output, Failure> {
     let test = match (&options.touches, &options.geometry) {
-        (Some(touches), Some(geometry)) => measured(touches, geometry, options).bad_input()?,
+        (Some(touches), Some(geometry)) => match live::address(touches) {
+            Some(address) => touched(address, &divots(geometry).bad_input()?, options, quiet)?,
+            None => {
+                touches::check(&options.guide)?;
+                measured(touches, geometry, options).bad_input()?
+            }
+        },
         _ => simulated(options).bad_input()?,
     };
     let found = phantom_accuracy(&test.divots, &test.touches, &PhantomSettings::default()).bad_input()?;
@@ -78,9 +87,30 @@ fn simulated(options: &PhantomArguments) -> Result<Test> {
     Ok(Test { divots, touches: renamed, tip: None, strays: 0, is_ambiguous: false })
 }
 
+/// The places of the divots.
+fn divots(geometry: &Path) -> Result<Vec<Point<Ct>>> {
+    Ok(numbers::read_rows::<3>(geometry, "x y z of a divot, mm")?.into_iter().map(Point::from).collect())
+}
+
+/// A live pointer, led from divot to divot.
+fn touched(address: &str, divots: &[Point<Ct>], options: &PhantomArguments, quiet: bool) -> Result<Test, Failure> {
+    let what = Touches {
+        address,
+        options: &options.options,
+        guide: &options.guide,
+        points: divots,
+        tip: options.tip.map(Point::from),
+        purpose: TouchPurpose::Test(PhantomSettings::default()),
+        tolerance_mm: MATCH_MM,
+        repeats: usize::from(options.repeats),
+    };
+    let Touched { guide, .. } = what.record(quiet)?;
+    let (touches, tip, strays) = (guide.touches(), guide.tip(), guide.refused());
+    Ok(Test { divots: divots.to_vec(), touches, tip, strays, is_ambiguous: false })
+}
+
 fn measured(from: &str, geometry: &Path, options: &PhantomArguments) -> Result<Test> {
-    let divots: Vec<Point<Ct>> =
-        numbers::read_rows::<3>(geometry, "x y z of a divot, mm")?.into_iter().map(Point::from).collect();
+    let divots = divots(geometry)?;
     let path = Path::new(from);
     let is_list = path.is_file() && path.extension().is_some_and(|e| e == "txt" || e == "csv");
     if is_list && let Ok(rows) = numbers::read_rows::<4>(path, "divot x y z, mm") {

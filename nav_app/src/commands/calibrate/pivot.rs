@@ -1,50 +1,49 @@
 //! `calibrate pivot`: the tip and the shaft of a tool.
 
-use calib::pivot::{DwellSettings, Moved, Pivot, RecordedPivot, Spin, pivot_recording, spin, tool_from_tip};
+use calib::guide::{PivotGuide, SpinGuide};
+use calib::pivot::{Dwell, DwellSettings, Moved, Pivot, RecordedPivot, Spin, pivot_recording, spin, tool_from_tip};
 use calib::{Coverage, PivotSettings, Verdict};
 use geom::{Vector, World};
 use serde_json::{Value, json};
 
-use super::guided::{guided, still};
+use super::guided::{self, Follow, Session};
 use super::live;
 use super::poses::{Poses, read};
 use super::report::{matrix_file, output, place, rows};
 use super::write;
 use crate::cli::PivotArguments;
 use crate::failure::{Blame, Failure};
+use crate::guide_view::GuideEnd;
 use crate::report::Output;
+
+/// Fewer poses are no spin calibration.
+const MIN_SPIN_POSES: usize = 10;
+
+/// What was measured, live or from files.
+struct Measured {
+    recorded: Poses,
+    found: Pivot<World>,
+    dwells: Vec<Dwell<World>>,
+    spun: Option<Spin>,
+}
 
 /// Runs the command.
 pub fn run(options: &PivotArguments, quiet: bool) -> Result<Output, Failure> {
     let settings = PivotSettings::default();
-    let (recorded, view) = match live::address(&options.poses) {
-        Some(address) if !options.many => {
-            let (recorded, view) = guided(address, options, quiet)?;
-            (recorded, Some(view))
-        }
-        _ if options.guide.window || options.guide.until_accepted.is_some() => {
-            let what = "--window and --until-accepted follow a live tracker (igtl://HOST:PORT) without --many";
-            return Err(Failure::WrongUse(anyhow::anyhow!(what)));
-        }
-        _ => (read(&options.poses, &options.options).bad_input()?, None),
-    };
-    if let Some(file) = &options.guide.picture {
-        let view = view.clone().unwrap_or_else(|| still(&recorded, options));
-        crate::scene::render_guide(view, file).internal()?;
-    }
-    let (found, dwells) = if options.many {
-        let times = recorded.times(&options.poses).bad_input()?;
-        let many = pivot_recording(&recorded.poses, times, &DwellSettings::default(), &settings).bad_input()?;
-        let RecordedPivot { pivot, dwells, .. } = many;
-        (pivot, dwells)
+    let is_guided = live::address(&options.poses).is_some() && !options.many;
+    let is_spin_guided = options.spin.as_deref().and_then(live::address).is_some();
+    let Measured { recorded, found, dwells, spun } = if is_guided || is_spin_guided {
+        guided::session(&options.guide, quiet, |session| measure(options, Some(session)))?
     } else {
-        (calib::pivot(&recorded.poses, &settings).bad_input()?, Vec::new())
+        guided::check_is_live(&options.guide, " without --many")?;
+        let measured = measure(options, None)?;
+        if let Some(file) = &options.guide.picture {
+            let mut guide = PivotGuide::new(guided::settings(&options.guide));
+            let view = guided::still(&measured.recorded, &options.options.tool, &mut guide);
+            crate::scene::render_guide(view, file).internal()?;
+        }
+        measured
     };
-    let spun = options.spin.as_ref().map(|from| -> Result<Spin, Failure> {
-        let poses = read(from, &options.options).bad_input()?;
-        spin(&poses.poses, Some(found.tip)).bad_input()
-    });
-    let spun = spun.transpose()?;
     let mut judgement = found.judgement.clone();
     spun.iter().flat_map(|s| s.judgement.findings()).for_each(|f| {
         judgement.add(f.verdict, f.reason.clone(), f.remedy.clone());
@@ -76,14 +75,57 @@ pub fn run(options: &PivotArguments, quiet: bool) -> Result<Output, Failure> {
         })
         .collect();
     let mut output = output(json, &text(&found, spun.as_ref(), &coverage, options.many), &judgement);
-    if view.is_some() && judgement.verdict() == Verdict::Accept {
+    if is_guided && judgement.verdict() == Verdict::Accept {
         let [x, y, z] = found.tip.to_array();
+        let address = &options.poses;
         output.text.push_str(&format!(
-            "\nNext: touch known points with it (`calibrate phantom --tip {x:.2},{y:.2},{z:.2}`); for the direction of \
-             its shaft, turn it about itself and give that recording with --spin."
+            "\nNext: touch known points with it (`calibrate phantom {address} --tip {x:.2},{y:.2},{z:.2}`)"
         ));
+        let shaft = "; for the direction of its shaft, turn it about itself (--spin).";
+        output.text.push_str(if spun.is_some() { "." } else { shaft });
     }
     Ok(output)
+}
+
+/// Records what is live by the guides, reads what is not, and calibrates.
+fn measure(options: &PivotArguments, session: Option<&Session>) -> Result<Measured, Failure> {
+    let settings = PivotSettings::default();
+    let (recorded, end) = match (live::address(&options.poses).filter(|_| !options.many), session) {
+        (Some(address), Some(session)) => {
+            let what = Follow::new(address, &options.options, &options.guide);
+            let mut guide = PivotGuide::new(guided::settings(&options.guide));
+            let (recorded, view) = session.follow(&what, &mut guide)?;
+            (recorded, view.end)
+        }
+        _ => (read(&options.poses, &options.options).bad_input()?, None),
+    };
+    let (found, dwells) = if options.many {
+        let times = recorded.times(&options.poses).bad_input()?;
+        let many = pivot_recording(&recorded.poses, times, &DwellSettings::default(), &settings).bad_input()?;
+        let RecordedPivot { pivot, dwells, .. } = many;
+        (pivot, dwells)
+    } else {
+        (calib::pivot(&recorded.poses, &settings).bad_input()?, Vec::new())
+    };
+    // Who ended the pivot, or has to do it again, is not asked to turn the tool.
+    let is_over = end == Some(GuideEnd::Ended) || found.judgement.verdict() == Verdict::Reject;
+    let spun = match (&options.spin, options.spin.as_deref().and_then(live::address), session) {
+        (None, ..) => None,
+        (Some(_), Some(_), Some(_)) if is_over => None,
+        (Some(_), Some(address), Some(session)) => {
+            let what = Follow::new(address, &options.options, &options.guide);
+            let mut guide = SpinGuide::new(guided::settings(&options.guide), found.tip);
+            let (poses, view) = session.follow(&what, &mut guide)?;
+            // What was ended at once costs the axis, not the tip.
+            let is_nothing = view.end == Some(GuideEnd::Ended) && poses.poses.len() < MIN_SPIN_POSES;
+            if is_nothing { None } else { Some(spin(&poses.poses, Some(found.tip)).bad_input()?) }
+        }
+        (Some(from), ..) => {
+            let poses = read(from, &options.options).bad_input()?;
+            Some(spin(&poses.poses, Some(found.tip)).bad_input()?)
+        }
+    };
+    Ok(Measured { recorded, found, dwells, spun })
 }
 
 fn pivot_json(found: &Pivot<World>, recorded: &Poses) -> Value {

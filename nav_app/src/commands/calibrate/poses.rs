@@ -14,6 +14,7 @@ use engine::track::recording::{Recording, RecordingLimits};
 use engine::track::{Source, ToolId, ToolNames, TrackerPacket};
 use geom::nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use geom::{Frame, Nanoseconds, Patient, Tool, Tracker, Transform, World};
+use kernels::interrupt::Interrupt;
 use serde::Deserialize;
 
 use super::live::{self, Next};
@@ -49,7 +50,8 @@ impl Poses {
 /// Reads from wherever `from` points to; of a live tracker as long as asked for.
 pub fn read(from: &str, options: &PoseOptions) -> Result<Poses> {
     if let Some(address) = live::address(from) {
-        return live::record(address, options, (options.seconds, 1.0), &mut |_, _| Next::Record);
+        let interrupt = Interrupt::watch()?;
+        return live::record(address, options, (options.seconds(), 1.0), &interrupt, &mut |_, _, _| Next::Record);
     }
     let path = Path::new(from);
     if !path.exists() {
@@ -252,6 +254,11 @@ impl Collector {
     /// The poses so far, without their times.
     pub const fn poses(&self) -> &Poses {
         &self.poses
+    }
+
+    /// Time of each pose so far, s.
+    pub fn times_s(&self) -> &[f64] {
+        &self.times
     }
 
     /// Forgets poses from the beginning.

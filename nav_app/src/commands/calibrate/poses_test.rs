@@ -3,7 +3,7 @@
 use super::*;
 
 fn options() -> PoseOptions {
-    PoseOptions { tool: "StylusToTracker".into(), reference: None, seconds: 1.0, unit: LengthUnit::Mm }
+    PoseOptions { tool: "StylusToTracker".into(), reference: None, seconds: Some(1.0), unit: LengthUnit::Mm }
 }
 
 fn file(name: &str, content: &str) -> String {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use calib::guide::TouchPurpose;
 use calib::pivot::tool_from_tip;
 use calib::tip::{LandmarkTip, RecordedTip, TipSearch, TouchedLandmark, tip_from_recording};
 use calib::{TipSettings, Verdict, tip_from_landmarks};
@@ -10,16 +11,24 @@ use engine::io::numbers;
 use geom::{Ct, Point, World};
 use serde_json::{Value, json};
 
+use super::live;
 use super::poses::{from_quaternion, read};
 use super::report::{matrix_file, output, place, rows};
+use super::touches::{Touched, Touches};
 use super::write;
 use crate::cli::TipArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 
 /// Runs the command.
-pub fn run(options: &TipArguments) -> Result<Output, Failure> {
-    let RecordedTip { found, touches, strays } = tip(options).bad_input()?;
+pub fn run(options: &TipArguments, quiet: bool) -> Result<Output, Failure> {
+    let RecordedTip { found, touches, strays } = match live::address(&options.poses) {
+        Some(address) => touched(address, options, quiet)?,
+        None => {
+            super::touches::check(&options.guide)?;
+            tip(options).bad_input()?
+        }
+    };
     let pose = tool_from_tip(found.tip, None);
     if let (Some(file), Some(pose)) = (&options.out, &pose)
         && found.judgement.verdict() != Verdict::Reject
@@ -32,10 +41,38 @@ pub fn run(options: &TipArguments) -> Result<Output, Failure> {
     Ok(output(json, &text(&found, &touches, strays), &found.judgement))
 }
 
-/// The tip as the options ask for it.
+/// The places of the landmarks.
+fn landmarks(options: &TipArguments) -> Result<Vec<Point<Ct>>> {
+    let rows = numbers::read_rows::<3>(&options.geometry, "x y z of a landmark, mm")?;
+    Ok(rows.into_iter().map(Point::from).collect())
+}
+
+/// A live tool, led from landmark to landmark.
+fn touched(address: &str, options: &TipArguments, quiet: bool) -> Result<RecordedTip<World, Ct>, Failure> {
+    if options.listed {
+        return Err(Failure::WrongUse(anyhow!("--listed reads a file; leave it out for a live tracker")));
+    }
+    let landmarks = landmarks(options).bad_input()?;
+    let settings = TipSettings::default();
+    let what = Touches {
+        address,
+        options: &options.options,
+        guide: &options.guide,
+        points: &landmarks,
+        tip: options.tip.map(Point::from),
+        purpose: TouchPurpose::Tip(settings),
+        tolerance_mm: options.tolerance_mm,
+        repeats: 1,
+    };
+    let Touched { guide, poses } = what.record(quiet)?;
+    let touches = guide.touched();
+    let found = tip_from_landmarks(&poses.poses, &touches, &landmarks, &settings).bad_input()?;
+    Ok(RecordedTip { found, touches, strays: guide.refused() })
+}
+
+/// The tip as the options ask for it, from files.
 pub fn tip(options: &TipArguments) -> Result<RecordedTip<World, Ct>> {
-    let landmarks: Vec<Point<Ct>> =
-        numbers::read_rows::<3>(&options.geometry, "x y z of a landmark, mm")?.into_iter().map(Point::from).collect();
+    let landmarks = landmarks(options)?;
     let settings = TipSettings::default();
     if options.listed {
         return listed(options, &landmarks, &settings);

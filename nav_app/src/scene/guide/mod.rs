@@ -1,5 +1,5 @@
-//! A guided calibration on the screen: which sides the handle was tilted to,
-//! what to do now, how well the tip is known, what it is worth.
+//! A guided recording on the screen: a disc of the sides that were reached or a
+//! map of the points that were touched, what to do now, and what it is worth.
 //!
 //! Draws the newest [`GuideView`] and computes nothing. In a window
 //! ([`run_guide`]) or as one picture without a display ([`render_guide`]).
@@ -19,11 +19,12 @@ use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy::ui::UiScale;
 use bevy::window::{PrimaryWindow, WindowResolution};
 use bevy::winit::{UpdateMode, WinitSettings};
-use drawing::disc::{Disc, DiscColors, draw};
+use drawing::disc::{self, Disc, DiscColors};
+use drawing::touch_map::{self, Spot, TouchMap};
 
 use super::headless::{self, RenderError, Shots};
 use super::{adapter, eyes, palette};
-use crate::guide_view::GuideView;
+use crate::guide_view::{Dial, GuideEnd, GuideView, Picture};
 
 /// Where views come from, and whether there will be no more of them.
 pub type GuideFeed = Arc<dyn Fn() -> (Option<GuideView>, bool) + Send + Sync>;
@@ -50,7 +51,7 @@ struct Feed {
     over: Option<Instant>,
 }
 
-/// The image of the disc.
+/// The image of the disc or map.
 #[derive(Resource)]
 struct DiscImage(Handle<Image>);
 
@@ -117,16 +118,18 @@ fn add_guide(app: &mut App) {
     let image = Image::new_fill(size, TextureDimension::D2, &[0, 0, 0, 255], format, usages);
     let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
     app.insert_resource(DiscImage(handle))
-        .add_systems(Update, (draw_disc, panel::write).run_if(resource_changed::<Shown>));
+        .add_systems(Update, (draw_picture, panel::write).run_if(resource_changed::<Shown>));
 }
 
 fn take_view(mut feed: ResMut<'_, Feed>, mut shown: ResMut<'_, Shown>, mut exits: MessageWriter<'_, AppExit>) {
     let (view, is_over) = (feed.source)();
-    let moment = |view: &Option<GuideView>| view.as_ref().map(|v| (v.elapsed_s, v.end));
+    // Who ended it does not wait for a farewell.
+    let is_ended = view.as_ref().is_some_and(|view| view.end == Some(GuideEnd::Ended));
+    let moment = |view: &Option<GuideView>| view.as_ref().map(|v| (v.elapsed_s, v.limit_s, v.end));
     if moment(&view) != moment(&shown.0) {
         shown.0 = view;
     }
-    if is_over && feed.over.get_or_insert_with(Instant::now).elapsed() > FAREWELL {
+    if is_over && (is_ended || feed.over.get_or_insert_with(Instant::now).elapsed() > FAREWELL) {
         exits.write(AppExit::Success);
     }
 }
@@ -144,7 +147,7 @@ fn fit(window: Single<'_, '_, &Window, With<PrimaryWindow>>, mut scale: ResMut<'
     }
 }
 
-fn draw_disc(shown: Res<'_, Shown>, disc: Res<'_, DiscImage>, mut images: ResMut<'_, Assets<Image>>) {
+fn draw_picture(shown: Res<'_, Shown>, image: Res<'_, DiscImage>, mut images: ResMut<'_, Assets<Image>>) {
     let colors = DiscColors {
         background: palette::rgb(palette::BACKGROUND),
         empty: palette::rgb(palette::PANEL),
@@ -152,17 +155,26 @@ fn draw_disc(shown: Res<'_, Shown>, disc: Res<'_, DiscImage>, mut images: ResMut
         missing: palette::rgb(palette::CAUTION),
         ink: palette::rgb(palette::TEXT),
     };
-    let state = shown.0.as_ref().map(|view| &view.state);
-    let coverage = state.and_then(|state| state.coverage.as_ref());
-    let nothing = [0.0; calib::coverage::SECTORS];
-    let picture = Disc {
-        reached_deg: coverage.map_or(&nothing, |c| &c.reached_deg),
-        wanted_deg: coverage.map_or(15.0, |c| c.wanted_deg),
-        poses_deg: coverage.map_or(&[][..], |c| &c.samples_deg),
-        now_deg: coverage.and_then(|c| c.latest_deg),
-        next: state.and_then(|state| state.target),
+    let picture = shown.0.as_ref().map_or_else(|| Picture::Disc(Dial::default()), GuideView::picture);
+    let rgba = match &picture {
+        Picture::Disc(dial) => {
+            let picture = Disc {
+                reached_deg: &dial.reached_deg,
+                is_needed: &dial.is_needed,
+                wanted_deg: dial.wanted_deg,
+                poses_deg: &dial.poses_deg,
+                now_deg: dial.now_deg,
+                next: dial.next,
+            };
+            disc::draw(&picture, &colors, DISC)
+        }
+        Picture::Map(map) => {
+            let spots: Vec<Spot> = map.spots.iter().map(|spot| Spot { at: spot.at, share: spot.share }).collect();
+            let picture = TouchMap { spots: &spots, next: map.next, now: map.now, still: map.still };
+            touch_map::draw(&picture, &colors, DISC)
+        }
     };
-    if let Some(mut image) = images.get_mut(&disc.0) {
-        image.data = Some(draw(&picture, &colors, DISC));
+    if let Some(mut image) = images.get_mut(&image.0) {
+        image.data = Some(rgba);
     }
 }

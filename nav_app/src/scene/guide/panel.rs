@@ -1,4 +1,4 @@
-//! Disc, instruction, numbers and verdict: sizes for two metres' distance, no
+//! Disc or map, instruction, numbers and verdict: sizes for two metres' distance, no
 //! meaning by colour alone.
 
 use bevy::prelude::*;
@@ -8,7 +8,7 @@ use calib::Verdict;
 use super::super::palette;
 use super::super::widgets::{self, Area, text};
 use super::{DESIGN, DISC, Shown};
-use crate::guide_view::GuideView;
+use crate::guide_view::{Detail, GuideView, Number, Picture};
 
 /// Middle of the disc.
 const MIDDLE: Vec2 = Vec2::new(497.0, 566.0);
@@ -17,24 +17,35 @@ const NAME: Vec2 = Vec2::new(176.0, 34.0);
 /// Left edge and width of what stands beside the disc.
 const COLUMN: (f32, f32) = (1000.0, 890.0);
 
+/// Names on the disc or the map at most.
+const MARKS: usize = 64;
+
 /// A text that follows the view.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Title,
     Advice,
-    Error,
-    Span,
-    Sides,
+    /// What a number is.
+    Caption(usize),
+    /// A number, and its unit.
+    Number(usize),
+    Unit(usize),
     Verdict,
     Reason,
-    Tip,
-    Poses,
+    /// What a fact is, and the fact.
+    Name(usize),
+    Detail(usize),
     Time,
-    /// A side of the disc.
-    Side(usize),
+    /// A name on the disc or the map.
+    Mark(usize),
+    Legend,
     /// How the window ends.
     Farewell,
 }
+
+/// A place for a name on the disc or the map.
+#[derive(Component)]
+pub struct Mark(usize);
 
 /// Coloured by the verdict.
 #[derive(Component)]
@@ -48,32 +59,81 @@ pub struct OnVerdict;
 #[derive(Component)]
 pub struct TimeBar;
 
+/// What a view says, computed once.
+struct Words {
+    numbers: [Number; 3],
+    details: Vec<Detail>,
+    picture: Picture,
+}
+
+impl Words {
+    fn of(view: &GuideView) -> Self {
+        Self { numbers: view.numbers(), details: view.details(), picture: view.picture() }
+    }
+
+    fn number(&self, at: usize, part: impl Fn(&Number) -> &str) -> String {
+        self.numbers.get(at).map_or_else(String::new, |number| part(number).to_owned())
+    }
+
+    fn detail(&self, at: usize, part: impl Fn(&Detail) -> &str) -> String {
+        self.details.get(at).map_or_else(String::new, |detail| part(detail).to_owned())
+    }
+
+    fn mark(&self, at: usize) -> String {
+        match &self.picture {
+            Picture::Disc(dial) => dial.names.get(at).cloned().unwrap_or_default(),
+            Picture::Map(map) => map.spots.get(at).map_or_else(String::new, |_| format!("{}", at + 1)),
+        }
+    }
+
+    fn place(&self, at: usize) -> Option<Vec2> {
+        match &self.picture {
+            Picture::Disc(dial) => (at < dial.names.len()).then(|| beside_disc(at, dial.names.len())),
+            Picture::Map(map) => map.spots.get(at).map(|spot| on_map(spot.at)),
+        }
+    }
+}
+
 impl Field {
-    fn words(self, view: &GuideView) -> String {
-        let coverage = view.state.coverage.as_ref();
+    fn words(self, view: &GuideView, words: &Words) -> String {
         let text = match self {
-            Self::Title => format!("CALIBRATION OF {}", view.tool),
+            Self::Title => view.title().to_uppercase(),
             Self::Advice => view.advice().to_owned(),
-            Self::Error => {
-                let known = view.state.tip_mm.filter(|tip| tip.1 < 50.0);
-                known.map_or_else(|| "--".into(), |tip| format!("{:.2}", tip.1))
-            }
-            Self::Span if view.state.poses > 0 => format!("{:.0}", view.state.span_deg),
-            Self::Span => "--".into(),
-            Self::Sides => coverage
-                .map_or_else(|| "0/8".into(), |c| format!("{}/{}", c.names.len() - c.missing().len(), c.names.len())),
+            Self::Caption(at) => words.number(at, |number| number.caption),
+            Self::Number(at) => words.number(at, |number| &number.value),
+            Self::Unit(at) => words.number(at, |number| number.unit),
             Self::Verdict => GuideView::verdict_word(view.verdict(), view.end.is_some()).to_owned(),
             Self::Reason => view.reason(),
-            Self::Tip => view.tip(),
-            Self::Poses => view.samples(),
+            Self::Name(at) => words.detail(at, |detail| detail.name).to_uppercase(),
+            Self::Detail(at) => words.detail(at, |detail| &detail.words),
             Self::Time => format!("{:.0} s of at most {:.0} s", view.elapsed_s, view.limit_s),
-            Self::Side(side) => coverage.map_or_else(String::new, |c| c.names[side].clone()),
+            Self::Mark(at) => words.mark(at),
+            Self::Legend => match words.picture {
+                Picture::Disc(_) => "FILLED: done   STRIPES: missing   TRIANGLE: next   RING: now".into(),
+                Picture::Map(_) => "FILLED: touched   STRIPES: missing   CIRCLED: next   RING: tip".into(),
+            },
             Self::Farewell if view.end.is_some() => "the window closes by itself".into(),
             Self::Farewell => "close the window to end the recording".into(),
         };
         // The default font has only ASCII.
         text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
     }
+}
+
+/// Where the name of a side is, outside the disc.
+fn beside_disc(side: usize, sides: usize) -> Vec2 {
+    let angle = std::f32::consts::TAU * side as f32 / sides as f32;
+    let (sin, cos) = angle.sin_cos();
+    let far = 0.5 * DISC as f32 + 22.0;
+    // Beside the disc half the name is to be passed as well.
+    let beside = 0.375 * NAME.x * (1.5 * cos).clamp(-1.0, 1.0);
+    Vec2::new(MIDDLE.x + cos * far + beside, MIDDLE.y - sin * far)
+}
+
+/// Where the number of a point is: above it.
+fn on_map([x, y]: [f64; 2]) -> Vec2 {
+    let half = 0.5 * DISC as f32;
+    MIDDLE + Vec2::new(half * x as f32, -half * y as f32 - 58.0)
 }
 
 /// Colour of the verdict's box, and of words on it. Until the end nothing is
@@ -94,16 +154,23 @@ pub fn write(
     mut fields: Query<'_, '_, (&Field, &mut Text)>,
     mut boxes: Query<'_, '_, &mut BackgroundColor, With<VerdictBox>>,
     mut inks: Query<'_, '_, &mut TextColor, With<OnVerdict>>,
+    mut marks: Query<'_, '_, (&Mark, &mut Node), Without<TimeBar>>,
     mut bars: Query<'_, '_, &mut Node, With<TimeBar>>,
 ) {
     let (back, ink) = verdict_colors(shown.0.as_ref());
     boxes.iter_mut().for_each(|mut background| *background = BackgroundColor(back));
     inks.iter_mut().for_each(|mut color| *color = TextColor(ink));
     let Some(view) = &shown.0 else { return };
+    let words = Words::of(view);
     for (field, mut text) in &mut fields {
-        let words = field.words(view);
+        let words = field.words(view, &words);
         if text.0 != words {
             text.0 = words;
+        }
+    }
+    for (mark, mut node) in &mut marks {
+        if let Some(place) = words.place(mark.0) {
+            (node.left, node.top) = (px(place.x - 0.5 * NAME.x), px(place.y - 0.5 * NAME.y));
         }
     }
     let share = (view.elapsed_s / view.limit_s.max(1e-3)).clamp(0.0, 1.0) as f32;
@@ -119,15 +186,14 @@ pub fn spawn(commands: &mut Commands<'_, '_>, camera: Entity, disc: Handle<Image
         let half = 0.5 * DISC as f32;
         let area = Area::new(MIDDLE.x - half, MIDDLE.y - half, DISC as f32, DISC as f32);
         root.spawn((area.node(1.0), ImageNode::new(disc).with_mode(NodeImageMode::Stretch)));
-        (0..calib::coverage::SECTORS).for_each(|side| name(root, side));
-        let legend = "FILLED: done   STRIPES: missing   TRIANGLE: next   RING: now";
-        root.spawn((text(legend, 24.0, palette::CAPTION), widgets::at(60.0, 1022.0)));
+        (0..MARKS).for_each(|at| mark(root, at));
+        root.spawn((text("", 24.0, palette::CAPTION), Field::Legend, widgets::at(60.0, 1022.0)));
         advice(root);
         numbers(root);
         verdict(root);
-        for (caption, field, y) in [("TIP IN THE TOOL", Field::Tip, 812.0), ("POSES", Field::Poses, 884.0)] {
-            root.spawn((text(caption, 22.0, palette::CAPTION), widgets::at(COLUMN.0, y)));
-            root.spawn((text("", 34.0, palette::TEXT), field, widgets::at(COLUMN.0, y + 22.0)));
+        for (at, y) in [812.0, 884.0].into_iter().enumerate() {
+            root.spawn((text("", 22.0, palette::CAPTION), Field::Name(at), widgets::at(COLUMN.0, y)));
+            root.spawn((text("", 34.0, palette::TEXT), Field::Detail(at), widgets::at(COLUMN.0, y + 22.0)));
         }
         let track = Area::new(COLUMN.0, 966.0, COLUMN.1, 16.0).node(1.0);
         root.spawn((track, BackgroundColor(palette::EDGE))).with_children(|track| {
@@ -148,19 +214,12 @@ fn notice(root: &mut ChildSpawnerCommands<'_>) {
     });
 }
 
-/// The name of a side, outside the disc.
-fn name(root: &mut ChildSpawnerCommands<'_>, side: usize) {
-    let angle = std::f32::consts::TAU * side as f32 / calib::coverage::SECTORS as f32;
-    let (sin, cos) = angle.sin_cos();
-    let far = 0.5 * DISC as f32 + 22.0;
-    // Beside the disc half the name is to be passed as well.
-    let beside = 0.375 * NAME.x * (1.5 * cos).clamp(-1.0, 1.0);
-    let x = MIDDLE.x + cos * far + beside - 0.5 * NAME.x;
-    let y = MIDDLE.y - sin * far - 0.5 * NAME.y;
-    let mut node = Area::new(x, y, NAME.x, NAME.y).node(1.0);
+/// A place for a name; [`write`] says where.
+fn mark(root: &mut ChildSpawnerCommands<'_>, at: usize) {
+    let mut node = Area::new(MIDDLE.x, MIDDLE.y, NAME.x, NAME.y).node(1.0);
     (node.justify_content, node.align_items) = (JustifyContent::Center, AlignItems::Center);
-    root.spawn(node).with_children(|place| {
-        place.spawn((text("", 26.0, palette::TEXT), Field::Side(side)));
+    root.spawn((node, Mark(at))).with_children(|place| {
+        place.spawn((text("", 26.0, palette::TEXT), Field::Mark(at)));
     });
 }
 
@@ -185,19 +244,14 @@ fn advice(root: &mut ChildSpawnerCommands<'_>) {
 }
 
 fn numbers(root: &mut ChildSpawnerCommands<'_>) {
-    let columns = [
-        ("TIP KNOWN TO", Field::Error, "mm", 0.0),
-        ("TILT SPAN", Field::Span, "deg", 330.0),
-        ("SIDES DONE", Field::Sides, "", 600.0),
-    ];
-    for (caption, field, unit, x) in columns {
+    for (at, x) in [0.0, 330.0, 630.0].into_iter().enumerate() {
         let left = COLUMN.0 + x;
-        root.spawn((text(caption, 24.0, palette::CAPTION), widgets::at(left, 420.0)));
+        root.spawn((text("", 24.0, palette::CAPTION), Field::Caption(at), widgets::at(left, 420.0)));
         let row = Node { align_items: AlignItems::FlexEnd, column_gap: px(10.0), ..widgets::at(left, 444.0) };
         root.spawn(row).with_children(|row| {
-            row.spawn((text("--", 88.0, palette::TEXT), field));
+            row.spawn((text("--", 88.0, palette::TEXT), Field::Number(at)));
             let raised = Node { margin: UiRect::bottom(px(13.0)), ..default() };
-            row.spawn((text(unit, 32.0, palette::CAPTION), raised));
+            row.spawn((text("", 32.0, palette::CAPTION), Field::Unit(at), raised));
         });
     }
 }

@@ -1,7 +1,7 @@
 //! What would be lost: a picture that shows a finished side as missing, or one
 //! that is not drawn at all.
 
-use calib::guide::{GuideSettings, PivotGuide, Seen};
+use calib::guide::{Guide, GuideSettings, PivotGuide, Seen};
 use calib::simulate::{Draws, PivotScene};
 use geom::nalgebra::Vector3;
 use geom::{Tool, Tracker, Transform};
@@ -18,7 +18,7 @@ fn view(is_whole: bool) -> GuideView {
     let seen = Seen { now_s: 12.0, packet_s: Some(12.0), pose_s: Some(12.0) };
     GuideView {
         tool: "StylusToTracker".into(),
-        state: PivotGuide::new(settings).look(&poses, &seen),
+        state: PivotGuide::new(settings).look(&poses, &[], &seen),
         unseen: 3,
         given_up: 0,
         elapsed_s: 12.0,

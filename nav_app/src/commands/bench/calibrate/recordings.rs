@@ -57,7 +57,7 @@ pub fn plus(folder: &Path) -> Result<Plus> {
     let options = PoseOptions {
         tool: "StylusToTracker".into(),
         reference: Some("ReferenceToTracker".into()),
-        seconds: 1.0,
+        seconds: Some(1.0),
         unit: LengthUnit::Mm,
     };
     let path = folder.join(PLUS_RECORDING).display().to_string();
@@ -138,7 +138,7 @@ fn sorted(mut recorded: Poses) -> Poses {
 /// Latency and hand-eye transform of each pair of logs that is there, and how
 /// far the results of its two halves are apart: no truth is published.
 pub fn ethz(folder: &Path) -> Result<Vec<Ethz>> {
-    let options = PoseOptions { tool: "tool".into(), reference: None, seconds: 1.0, unit: LengthUnit::M };
+    let options = PoseOptions { tool: "tool".into(), reference: None, seconds: Some(1.0), unit: LengthUnit::M };
     let mut rows = Vec::new();
     for (name, hand, eye) in ETHZ_FILES {
         let (hand, eye) = (folder.join(hand), folder.join(eye));
