@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine::case::Case;
 use engine::io::{self, Limits};
 use engine::level::Level;
-use engine::plan::{Assessment, Screw};
+pub use engine::plan::PlannedScrew;
 use engine::register::{Registration, Verdict, touched_places};
 use engine::surface::Mesh;
 use geom::{Ct, Patient, Point, Tip};
@@ -87,15 +87,6 @@ pub struct Hint {
     pub before_mm: f64,
     /// See `before_mm`.
     pub after_mm: f64,
-}
-
-/// A planned screw, checked.
-#[derive(Debug, Clone)]
-pub struct PlannedScrew {
-    /// The screw.
-    pub screw: Screw,
-    /// How it lies.
-    pub found: Assessment,
 }
 
 /// Touched points and how they fit.
