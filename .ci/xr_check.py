@@ -1,10 +1,10 @@
 """Judges what a headset session reported and drew: python3 xr_check.py JSON FRAMES KIND.
 
 KIND is `remote` (the head follows xr_motion.py), `simulated`, `killed` (the runtime was killed and
-came back), `still` (the head stands still, and both eyes see what they saw before:
+came back), `taken` (another program had the headset for a while), `still` (the head stands still, and both eyes see what they saw before:
 .ci/golden/eye_left.png and eye_right.png; GOLDEN=write puts them there), or what the hands of
 xr_motion.py do: `grab` (compared with the pictures of a fourth argument, a folder), `size`, `refused`
-(a grab in guidance) or `panel` (the slices pulled away)."""
+(a grab in guidance), `panel` (the slices pulled away) or `buttons` (window, look of the CT, cut)."""
 
 import json
 import os
@@ -107,6 +107,13 @@ def check_hands(kind, session):
         assert hands["mode"] == "guidance" and hands["grabs"] == 0, hands
         assert all(abs(m) < 1e-4 for m in moved) and abs(scale - 1.0) < 1e-4, hands
         assert hands["grabs_refused" if kind == "refused" else "panel_grabs"] == 1, hands
+    if kind == "buttons":
+        chosen = session["chosen"]
+        # The scene's own are bone: 400 and 1800 HU, and the CT is hidden.
+        assert chosen["window_width_hu"] > 1850.0 and chosen["window_centre_hu"] != 400.0, chosen
+        assert chosen["is_ct_shown"] and chosen["preset"] not in ("bone", ""), chosen
+        assert hands["is_cut"] and hands["grabs"] == hands["panel_grabs"] == 0, hands
+        print(f"{kind}: chosen {chosen}")
     print(f"{kind}: hands {hands}")
 
 
@@ -123,14 +130,18 @@ def main():
         assert processes["starts"] >= 2 and processes["deaths"] + processes["hangs"] >= 1, processes
     else:
         assert processes["starts"] == 1, processes
-    if kind == "remote":
+    if kind == "taken":
+        # Without focus or unseen in between, in the same process, and shown again at the end.
+        first, last = states.index("focused"), len(states) - 1
+        assert states[last] == "focused" and {"visible", "hidden", "asleep"} & set(states[first:last]), states
+    if kind in ("remote", "taken"):
         low, high = session["head_low_m"][0], session["head_high_m"][0]
         assert abs(high - low - 0.2) < 0.03, (low, high)
     if kind == "still":
         for image in session["images"]:
             print("%s: differs from the golden one by %.3f on average, %.3f %% of it by more than 40" % (
                 pathlib.Path(image).name, *(f * s for f, s in zip(compare(image), (1, 100)))))
-    if kind in ("grab", "size", "refused", "panel"):
+    if kind in ("grab", "size", "refused", "panel", "buttons"):
         check_hands(kind, session)
     left, right = (bright_columns(image) for image in session["images"])
     # What is before both eyes lies farther right for the left one.

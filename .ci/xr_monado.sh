@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The scene in a headset that is not there: Monado's service with its null
-# compositor, its remote driver (a scripted head) and its simulated one, and
-# the service killed and started again in the middle of a session.
+# The scene in a headset that is not there: Monado's service with its null compositor, its remote driver
+# (a scripted head and hands) and its simulated one; the service killed and started again in the middle of
+# a session; another program that takes the headset and gives it back.
 # $1 cache folder, $2 folder for pictures and reports (default: temporary);
-# XR_FRAMES frames a run (default 500); XR_PROGRAM a program built with feature xr, instead of building one;
-# XR_PARTS some of: none remote killed still hands guided slices simulated (default all).
+# XR_FRAMES frames of the long runs (default 500); XR_PROGRAM a program built with feature xr, instead of building one;
+# XR_PARTS some of: none remote killed taken still hands buttons guided slices simulated (default all).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source .ci/common.sh
 cache=$1
 out=${2:-$(mktemp -d)}
 frames=${XR_FRAMES:-500}
@@ -14,10 +15,7 @@ prefix=${XR_PREFIX:-$cache/trixie}
 started=$SECONDS
 say() { printf -- '-- %s (%s s)\n' "$1" "$((SECONDS - started))"; }
 
-if ! command -v patchelf >/dev/null; then
-    sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends patchelf
-fi
+need_packages patchelf python3
 bash .ci/xr_prefix.sh "$prefix"
 program=${XR_PROGRAM:-}
 if [ -z "$program" ]; then
@@ -57,12 +55,58 @@ start_service() {
     done
     echo "Monado does not come up"; return 1
 }
-# command, kind, frames, other options: draws.
+
+# show NAME COMMAND FRAMES OPTIONS...: draws; pictures in NAME, report in NAME.json, words in NAME.log.
 show() {
     timeout 900 env LD_LIBRARY_PATH="$libraries" XR_RUNTIME_JSON="$out/runtime.json" \
-        "$viewer" "$1" --xr --frames "$3" --out "$out/$2" --json "${@:4}" >"$out/$2.json" 2>"$out/$2.log" </dev/null
+        "$viewer" "$2" --xr --frames "$3" --out "$out/$1" --json "${@:4}" >"$out/$1.json" 2>"$out/$1.log" </dev/null
 }
-draw() { show scene "$@"; }
+
+# How many times slower than at 60 ms a frame the hands are: a slow machine sees few frames.
+pace() {
+    python3 - "$out/remote.json" "$out/still.json" <<'PY'
+import json, sys
+for path in sys.argv[1:]:
+    try:
+        print(max(1.0, json.load(open(path))["session"]["frame_interval"]["p50_ms"] / 60.0))
+        break
+    except (OSError, ValueError):
+        pass
+else:
+    print(1.0)
+PY
+}
+
+# until_told PATTERN NAME: NAME's log says so; fails when NAME has ended or takes too long.
+until_told() {
+    for _ in $(seq 1800); do
+        if grep -q "$1" "$out/$2.log" 2>/dev/null; then return; fi
+        kill -0 "$drawing" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "$2 never said: $1"; cat "$out/$2.log"; return 1
+}
+
+# session NAME DRIVER MOTION COMMAND FRAMES OPTIONS...: a session from the runtime's start to its end. The hands
+# of MOTION begin when the scene is seen; then $meanwhile is called, where it names a function.
+meanwhile=
+session() {
+    local name=$1 driver=$2
+    start_service "$driver"
+    rm -f "$out/go"
+    python3 .ci/xr_motion.py "$3" "$out/go" "$(pace)" & motion=$!
+    show "$name" "${@:4}" & drawing=$!
+    until_told focused "$name"
+    touch "$out/go"
+    if [ -n "$meanwhile" ]; then "$meanwhile"; fi
+    wait "$drawing" || { cat "$out/$name.log"; return 1; }
+    drawing=
+    if grep -q panicked "$out/$name.log"; then cat "$out/$name.log"; return 1; fi
+    stop "$motion"; motion=
+    stop "$service"; service=
+}
+# judged REPORT FRAMES KIND [FOLDER]: as xr_check.py says.
+judged() { python3 .ci/xr_check.py "$out/$1" "${@:2}"; }
 
 if wants none; then
     say "no runtime: a sentence and status 3"
@@ -74,105 +118,82 @@ fi
 
 if wants remote; then
     say "remote driver, $frames frames, scripted head"
-    start_service remote
-    python3 .ci/xr_motion.py & motion=$!
-    draw remote "$frames"
-    python3 .ci/xr_check.py "$out/remote.json" "$frames" remote
-    stop "$motion"; motion=
-    stop "$service"
+    session remote remote sway scene "$frames"
+    judged remote.json "$frames" remote
 fi
 
 if wants killed; then
     say "the runtime is killed in the middle of a session and comes back"
-    start_service remote
-    python3 .ci/xr_motion.py & motion=$!
-    draw killed "$frames" & drawing=$!
-    for _ in $(seq 600); do grep -q focused "$out/killed.log" 2>/dev/null && break; sleep 0.2; done
-    grep -q focused "$out/killed.log"
-    sleep 1
-    stop "$service"
-    killed=$SECONDS
-    for _ in $(seq 100); do grep -q "lost\|no OpenXR runtime" "$out/killed.log" && break; sleep 0.1; done
-    grep -m1 "lost\|no OpenXR runtime" "$out/killed.log"
-    echo "told within $((SECONDS - killed + 1)) s"
-    if grep -q "panicked" "$out/killed.log"; then cat "$out/killed.log"; exit 1; fi
-    start_service remote
-    wait "$drawing"; drawing=
-    python3 .ci/xr_check.py "$out/killed.json" "$frames" killed
-    stop "$motion"; motion=
-    stop "$service"
+    kill_service() {
+        sleep 1
+        stop "$service"
+        local killed=$SECONDS
+        until_told "lost\|no OpenXR runtime" killed
+        grep -m1 "lost\|no OpenXR runtime" "$out/killed.log"
+        echo "told within $((SECONDS - killed + 1)) s"
+        start_service remote
+    }
+    meanwhile=kill_service
+    session killed remote sway scene "$frames"
+    meanwhile=
+    judged killed.json "$frames" killed
+fi
+
+if wants taken; then
+    say "another program takes the headset and gives it back"
+    take_it() { show other scene 10; }
+    meanwhile=take_it
+    session taken remote sway scene "$frames"
+    meanwhile=
+    judged taken.json "$frames" taken
 fi
 
 if wants still; then
     say "both eyes see what they saw before"
-    start_service remote
-    python3 .ci/xr_motion.py still & motion=$!
-    draw still 20
-    python3 .ci/xr_check.py "$out/still.json" 20 still
-    stop "$motion"; motion=
-    stop "$service"
+    session still remote still scene 20
+    judged still.json 20 still
 fi
-
-# kind, command, frames, other options: hands begin when the scene is seen.
-with_hands() {
-    local kind=$1 command=$2 count=$3
-    shift 3
-    start_service remote
-    rm -f "$out/go"
-    # A slow machine sees few frames: the hands take their time.
-    local pace
-    pace=$(python3 -c 'import json, sys
-try: print(max(1.0, json.load(open(sys.argv[1]))["session"]["frame_interval"]["p50_ms"] / 60.0))
-except (OSError, ValueError): print(1.0)' "$out/still.json")
-    python3 .ci/xr_motion.py "${kind%%-*}" "$out/go" "$pace" & motion=$!
-    show "$command" "$kind" "$count" "$@" & drawing=$!
-    for _ in $(seq 900); do grep -q focused "$out/$kind.log" 2>/dev/null && break; sleep 0.2; done
-    touch "$out/go"
-    wait "$drawing"; drawing=
-    stop "$motion"; motion=
-    stop "$service"
-}
 
 assets=nav_app/assets/lidc-idri-0001-spine
 guided_case=(--case "$assets-labels.nii.gz" --ct "$assets-ct.nii.gz" --tracker sim://)
 if wants hands; then
     say "a hand takes the scene, moves it, lets go and is gone"
-    with_hands grab scene 140
-    python3 .ci/xr_check.py "$out/grab.json" 140 grab "$out/still"
+    session grab remote grab scene 140
+    judged grab.json 140 grab "$out/still"
 
     say "two hands size the scene"
-    with_hands size scene 120
-    python3 .ci/xr_check.py "$out/size.json" 120 size
+    session size remote size scene 120
+    judged size.json 120 size
+fi
+
+if wants buttons; then
+    say "buttons: the slices' window, the look of the CT, the cut"
+    session buttons remote buttons scene 150
+    judged buttons.json 150 buttons
 fi
 
 if wants guided; then
     say "a guided session"
-    start_service remote
-    python3 .ci/xr_motion.py & motion=$!
-    show navigate guided 30 "${guided_case[@]}"
+    session guided remote sway navigate 30 "${guided_case[@]}"
     grep -q "30 frames drawn; started 1 times" "$out/guided.log"
     grep -q "session navigating" "$out/guided.log"
-    stop "$motion"; motion=
-    stop "$service"
 
     say "in guidance a grab moves nothing; screws and residuals are shown"
-    "$program" plan suggest --case "$assets-labels.nii.gz" --out "$out/plan.json" >/dev/null
-    with_hands grab-guided navigate 140 "${guided_case[@]}" --plan "$out/plan.json" --residuals
-    python3 .ci/xr_check.py "$out/grab-guided/headset.json" 140 refused
-
+    "$program" plan suggest --case "$assets-labels.nii.gz" --levels T11,T12 --out "$out/plan.json" >/dev/null
+    session grab-guided remote grab navigate 140 "${guided_case[@]}" --plan "$out/plan.json" --residuals
+    judged grab-guided/headset.json 140 refused
 fi
 
 if wants slices; then
     say "slices that are pulled away stay within reach"
-    with_hands panel navigate 140 "${guided_case[@]}"
-    python3 .ci/xr_check.py "$out/panel/headset.json" 140 panel
+    session panel remote panel navigate 140 "${guided_case[@]}"
+    judged panel/headset.json 140 panel
 fi
 
 if wants simulated; then
     say "simulated driver, the CT itself"
-    start_service simulated
-    draw simulated 60 --volume bone
-    python3 .ci/xr_check.py "$out/simulated.json" 60 simulated
+    session simulated simulated sway scene 60 --volume bone
+    judged simulated.json 60 simulated
 fi
 
 say "done; pictures in $out"

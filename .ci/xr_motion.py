@@ -1,10 +1,11 @@
 """Head and hands for the remote driver of Monado 25 (port 4242), sent until killed.
 
 Without an argument the head sways 0.1 m to either side and turns 20 degrees, once in two seconds.
-`still` keeps everything still. `grab FILE PACE`, `size FILE PACE`, `panel FILE PACE` keep the head still and wait
-for FILE to exist; then the right hand takes the scene, moves it by MOVED and lets go; both hands size it by
-SIZED; the right hand points at the slices, takes them and pulls them far away. Afterwards the left hand is
-seen and the right one is not any more.
+`sway` is the same, `still` keeps everything still. `grab FILE PACE`, `size FILE PACE`, `panel FILE PACE` and
+`buttons FILE PACE` keep the head still and wait for FILE to exist; then the right hand takes the scene, moves it
+by MOVED and lets go; both hands size it by SIZED; the right hand points at the slices, takes them and pulls them
+far away; the right hand tilts its stick to the right, then up, holds its trigger, and presses A. Afterwards
+the left hand is seen and the right one is not any more.
 
 The driver takes 376 bytes: 8 of header, 96 of views (zero: it makes them from
 the centre), the head's pose, 4 flags, then two controllers of 120 bytes: pose, two velocities, five
@@ -32,11 +33,12 @@ def pose(rotation=(0.0, 0.0, 0.0, 1.0), position=(0.0, 0.0, 0.0)):
     return struct.pack("<7f", *rotation, *position)
 
 
-def controller(position, squeeze=0.0, active=True, rotation=(0.0, 0.0, 0.0, 1.0)):
+def controller(position, squeeze=0.0, active=True, trigger=0.0, stick=(0.0, 0.0), a=False):
     velocities_and_fingers = bytes(4 * 11)
-    buttons = struct.pack("<8f", 0.0, squeeze, squeeze, 0.0, 0.0, 0.0, 0.0, 0.0)
-    flags = bytes([0, int(active)]) + bytes(14)
-    return pose(rotation, position) + velocities_and_fingers + buttons + flags
+    buttons = struct.pack("<8f", trigger, squeeze, squeeze, *stick, 0.0, 0.0, 0.0)
+    # Hand tracking, active, system, its touch, A, its touch, ...
+    flags = bytes([0, int(active), 0, 0, int(a), int(a)]) + bytes(10)
+    return pose((0.0, 0.0, 0.0, 1.0), position) + velocities_and_fingers + buttons + flags
 
 
 def along(start, by, share):
@@ -56,6 +58,12 @@ def hands(seconds):
     if KIND == "panel":
         # At the middle of the slices, then five metres aside and back.
         return controller(LEFT), controller(along((0.135, 1.55, -0.47), (5.0, -3.0, 4.0), share), squeeze, is_seen)
+    if KIND == "buttons":
+        # The cut shows the CT, with which frames are few: A is held until one has seen it.
+        stick = (float(0.5 <= seconds < 1.0), float(1.5 <= seconds < 2.0))
+        trigger = 1.0 if 2.5 <= seconds < 4.5 else 0.0
+        presses_a = 5.0 <= seconds < 7.0
+        return controller(LEFT), controller(RIGHT, 0.0, seconds < 7.5, trigger, stick, presses_a)
     return controller(LEFT), controller(RIGHT)
 
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine::case::Case;
 use engine::io::{self, Limits};
 use engine::level::Level;
-use engine::plan::{Assessment, Screw};
+pub use engine::plan::PlannedScrew;
 use engine::register::{Registration, Verdict, touched_places};
 use engine::surface::Mesh;
 use geom::{Ct, Patient, Point, Tip};
@@ -32,6 +32,8 @@ pub struct SceneHeader {
     /// True when no tracker stands behind the instrument: it is shown to try
     /// the scene, and no step of a session counts as done.
     pub is_demonstration: bool,
+    /// True while somebody practises on a virtual patient: that nothing is registered yet is no alarm.
+    pub is_practice: bool,
     /// Verdict over the registration, `None` when there is none.
     pub verdict: Option<Verdict>,
     /// RMS residual of the registration, mm.
@@ -89,15 +91,6 @@ pub struct Hint {
     pub after_mm: f64,
 }
 
-/// A planned screw, checked.
-#[derive(Debug, Clone)]
-pub struct PlannedScrew {
-    /// The screw.
-    pub screw: Screw,
-    /// How it lies.
-    pub found: Assessment,
-}
-
 /// Touched points and how they fit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Touched {
@@ -120,15 +113,50 @@ pub trait Practising: Send {
     /// Levels that can be touched.
     fn levels(&self) -> Vec<Level>;
 
+    /// The landmark to be touched next; `None` once all were.
+    fn landmark(&self) -> Option<NextLandmark>;
+
+    /// How far the touched landmarks lie from the marked ones (RMS), mm, once all were touched.
+    fn landmark_fre_mm(&self) -> Option<f64>;
+
     /// Touches a place of the bone; the reason when it could not be.
     fn touch(&mut self, place: Point<Ct>) -> Result<(), String>;
 
     /// Ends a stroke; where to go on, which takes a registration's time.
     fn lift(&mut self) -> Option<Hint>;
 
-    /// Takes the last stroke back; returns how many points are left.
+    /// Takes the last stroke back, or the last landmark where there is no stroke; returns how many
+    /// points are left.
     fn undo(&mut self) -> usize;
 
-    /// Registers for good: the verdict and the score in words, and whether it was good.
-    fn register(&mut self) -> (String, bool);
+    /// Registers for good.
+    fn register(&mut self) -> Score;
+}
+
+/// The landmark a practice asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NextLandmark {
+    /// Its number from 1, and how many there are.
+    pub number: usize,
+    /// See `number`.
+    pub count: usize,
+    /// Its level and part.
+    pub words: String,
+    /// Where it was marked.
+    pub at: Point<Ct>,
+}
+
+/// What came of a practice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Score {
+    /// Verdict, predicted and true error in a line.
+    pub words: String,
+    /// Accepted, and true within the limit.
+    pub is_good: bool,
+    /// `None` where nothing could be registered.
+    pub verdict: Option<Verdict>,
+    /// RMS residual of the registration, mm.
+    pub rms_mm: Option<f64>,
+    /// Predicted error over the bone laid open, mm.
+    pub centre_tre_mm: Option<f64>,
 }

@@ -40,7 +40,7 @@ pub use levels::{DiscMeasures, LevelMeasures, RotationFrame};
 pub use report::{PARAMETERS, Parameter, Posture, Report};
 pub use sacrum::Sacrum;
 pub use sagittal::global_lordosis;
-pub use spine::{FEMUR_LEFT, FEMUR_RIGHT, Spine, order};
+pub use spine::{BodyAxes, FEMUR_LEFT, FEMUR_RIGHT, Spine, body_axes, order};
 pub use vertebra::{Endplate, Origin, Side, Vertebra};
 
 use crate::volume::LabelMap;

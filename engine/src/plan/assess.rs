@@ -2,6 +2,7 @@
 
 use geom::nalgebra::Vector3;
 use geom::{Ct, Point, Vector};
+use serde::{Deserialize, Serialize};
 
 use super::anatomy::{Anatomy, PlannedVertebra};
 use super::error::PlanError;
@@ -15,7 +16,8 @@ const AROUND: usize = 24;
 const NORMAL_95: f64 = 1.645;
 
 /// Where a screw is tightest, as seen from its axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Towards the canal.
     Medial,
@@ -44,7 +46,7 @@ impl Direction {
 }
 
 /// How far a screw's cylinder reaches out of the bone at its worst.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
     /// Out of the bone, mm; negative is the thickness of the wall that is left.
     pub outward_mm: f64,
@@ -55,7 +57,7 @@ pub struct Breach {
 }
 
 /// What was found of one screw.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
     /// The grade of `pedicle`.
     pub grade: Grade,
@@ -79,6 +81,15 @@ pub struct Assessment {
     pub registration_sd_mm: Option<f64>,
     /// What the numbers do not say, in words.
     pub notes: Vec<String>,
+}
+
+/// A screw of a plan, and how it lies: what is graded once is handed on as this.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedScrew {
+    /// The screw.
+    pub screw: Screw,
+    /// How it lies.
+    pub found: Assessment,
 }
 
 impl Assessment {

@@ -12,6 +12,8 @@ use crate::volume::LabelMap;
 const STEP_MM: [f64; 3] = [0.75, 0.75, 1.0];
 /// Half the region that is looked at: to the left, to the front, up, mm.
 const REACH_MM: [f64; 3] = [32.0, 55.0, 25.0];
+/// Where the body is known, nothing farther than this before its front is looked at, mm.
+const BEFORE_MM: f64 = 5.0;
 /// Gaps in the arch up to twice this are bridged: thin laminae have holes, mm.
 const BRIDGED_MM: f64 = 1.5;
 /// Smallest canal, mm^2, after the arch was thickened by [`BRIDGED_MM`]; the
@@ -61,7 +63,9 @@ impl Canal {
             let label = labels.sample_nearest(Point::from_vector3(axes.place(local)));
             f32::from(u8::from(label.is_some_and(|l| l != 0)))
         };
-        let mut lattice = Lattice::fill(REACH_MM.map(|mm| -mm), REACH_MM, STEP_MM, is_bone);
+        let front = axes.half_depth_mm.map_or(REACH_MM[1], |half| (half + BEFORE_MM).min(REACH_MM[1]));
+        let high = [REACH_MM[0], front, REACH_MM[2]];
+        let mut lattice = Lattice::fill(REACH_MM.map(|mm| -mm), high, STEP_MM, is_bone);
         let mut planes = closed_planes(&lattice, axes)?;
         let closed: Vec<usize> = (0..lattice.size[2]).filter(|k| planes.is_closed[*k]).collect();
         let (Some(&lowest), Some(&highest)) = (closed.first(), closed.last()) else {
@@ -107,10 +111,11 @@ fn closed_planes(lattice: &Lattice, axes: &Axes) -> Result<Planes, String> {
         let Some(hole) = canal_part(lattice, &parts.labels, parts.sizes.len(), axes) else { continue };
         is_closed[k] = true;
         let inside: Vec<bool> = parts.labels.iter().map(|label| *label == hole).collect();
-        let grown = distance_transform(&inside, dims, spacing).map_err(failed)?;
-        let reach = (BRIDGED_MM + 0.5 * STEP_MM[0]).powi(2);
-        for (i, squared) in grown.iter().enumerate() {
-            canal[k * plane + i] = f64::from(*squared) <= reach && !bone[k * plane + i];
+        let reach_mm = BRIDGED_MM + 0.5 * STEP_MM[0];
+        let around = Part::around(&inside, dims, (reach_mm / STEP_MM[0]) as usize + 1);
+        let grown = distance_transform(&around.of(&inside, dims), around.size(), spacing).map_err(failed)?;
+        for (i, squared) in around.indices(dims).zip(grown) {
+            canal[k * plane + i] = f64::from(squared) <= reach_mm.powi(2) && !bone[k * plane + i];
         }
     }
     Ok(Planes { bone, canal, is_closed })
@@ -183,11 +188,58 @@ fn signed_distance(lattice: &mut Lattice, mask: &[bool]) -> Result<(), kernels::
     let [nx, ny, nz] = lattice.size;
     let (dims, spacing) = ([nz, ny, nx], [STEP_MM[2], STEP_MM[1], STEP_MM[0]]);
     let outside = distance_transform(mask, dims, spacing)?;
-    let not: Vec<bool> = mask.iter().map(|m| !m).collect();
-    let inside = distance_transform(&not, dims, spacing)?;
     let half = 0.5 * STEP_MM[0] as f32;
-    for (value, (out, within)) in lattice.values.iter_mut().zip(outside.iter().zip(&inside)) {
-        *value = if *out > 0.0 { out.sqrt() - half } else { half - within.sqrt() };
+    for (value, out) in lattice.values.iter_mut().zip(outside) {
+        *value = out.sqrt() - half;
+    }
+    // From within, the nearest place outside is a neighbour of one inside.
+    let around = Part::around(mask, dims, 1);
+    let not: Vec<bool> = around.of(mask, dims).into_iter().map(|m| !m).collect();
+    let inside = distance_transform(&not, around.size(), spacing)?;
+    for (i, within) in around.indices(dims).zip(inside) {
+        if mask.get(i) == Some(&true)
+            && let Some(value) = lattice.values.get_mut(i)
+        {
+            *value = half - within.sqrt();
+        }
     }
     Ok(())
+}
+
+/// A box of a grid `[z, y, x]`, so that only what matters is measured.
+struct Part {
+    low: [usize; 3],
+    /// One past the last.
+    high: [usize; 3],
+}
+
+impl Part {
+    /// The box of the `true` cells of `mask` and `pad` cells around; one cell when there are none.
+    fn around(mask: &[bool], dims: [usize; 3], pad: usize) -> Self {
+        let (mut low, mut high) = (dims, [0; 3]);
+        for (i, _) in mask.iter().enumerate().filter(|(_, is_in)| **is_in) {
+            let at = [i / (dims[1] * dims[2]), i / dims[2] % dims[1], i % dims[2]];
+            for axis in 0..3 {
+                low[axis] = low[axis].min(at[axis]);
+                high[axis] = high[axis].max(at[axis] + 1);
+            }
+        }
+        let low = [0, 1, 2].map(|a| low[a].saturating_sub(pad).min(dims[a].saturating_sub(1)));
+        Self { low, high: [0, 1, 2].map(|a| (high[a] + pad).min(dims[a]).max(low[a] + 1)) }
+    }
+
+    fn size(&self) -> [usize; 3] {
+        [0, 1, 2].map(|a| self.high[a] - self.low[a])
+    }
+
+    /// Its cells in the whole grid, in their order.
+    fn indices(&self, dims: [usize; 3]) -> impl Iterator<Item = usize> + use<> {
+        let ([z0, y0, x0], [z1, y1, x1]) = (self.low, self.high);
+        (z0..z1).flat_map(move |z| (y0..y1).flat_map(move |y| (x0..x1).map(move |x| (z * dims[1] + y) * dims[2] + x)))
+    }
+
+    /// Its part of `mask`.
+    fn of(&self, mask: &[bool], dims: [usize; 3]) -> Vec<bool> {
+        self.indices(dims).map(|i| mask.get(i).copied().unwrap_or_default()).collect()
+    }
 }

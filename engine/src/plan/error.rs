@@ -28,6 +28,14 @@ pub enum PlanError {
         /// Line and reason.
         why: String,
     },
+    /// More screws than a plan holds.
+    #[error("{found} screws, a plan holds at most {most}; make two plans of it")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A number of a screw is out of range.
     #[error("screw {number} ({name}): {why}")]
     Screw {

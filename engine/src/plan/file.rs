@@ -20,7 +20,7 @@ const FRAME: &str = "CT LPS mm";
 /// Most screws of a plan: two a vertebra, and room.
 pub const MOST_SCREWS: usize = 64;
 /// Diameters that are believed, mm.
-const DIAMETER_MM: [f64; 2] = [2.0, 12.0];
+pub const DIAMETER_RANGE_MM: [f64; 2] = [2.0, 12.0];
 /// Lengths that are believed, mm.
 const LENGTH_MM: [f64; 2] = [10.0, 120.0];
 /// Coordinates that are believed, mm: no scanner is larger.
@@ -99,8 +99,21 @@ impl Plan {
         if file.screws.len() > MOST_SCREWS {
             return Err(content(format!("it holds {} screws, at most {MOST_SCREWS} are read", file.screws.len())));
         }
-        let screws = file.screws.into_iter().enumerate().map(|(i, s)| s.checked(i + 1)).collect::<Result<_, _>>()?;
-        Ok(Self { labels_sha256: file.labels_sha256, screws })
+        let screws = file.screws.into_iter().enumerate().map(|(i, s)| s.screw(i + 1)).collect::<Result<_, _>>()?;
+        let plan = Self { labels_sha256: file.labels_sha256, screws };
+        plan.check_numbers()?;
+        Ok(plan)
+    }
+
+    /// Whether [`Self::read`] would believe every number; what made a plan calls it before it writes.
+    ///
+    /// # Errors
+    /// [`PlanError::TooMany`], [`PlanError::Screw`].
+    pub fn check_numbers(&self) -> Result<(), PlanError> {
+        if self.screws.len() > MOST_SCREWS {
+            return Err(PlanError::TooMany { found: self.screws.len(), most: MOST_SCREWS });
+        }
+        (1..).zip(&self.screws).try_for_each(|(number, screw)| check_screw(number, screw))
     }
 
     /// Writes the plan, whole or not at all.
@@ -141,30 +154,35 @@ impl Plan {
 }
 
 impl FileScrew {
-    fn checked(self, number: usize) -> Result<Screw, PlanError> {
-        let name = format!("{} {}", self.level, self.side.name());
-        let wrong = |why: String| PlanError::Screw { number, name: name.clone(), why };
-        let level = Level::from_name(&self.level).filter(|l| l.is_vertebra());
-        let level = level.ok_or_else(|| wrong("its level is none of C1 to L6".into()))?;
-        let within = |what: &str, value: f64, [low, high]: [f64; 2]| {
-            let is_right = (low..=high).contains(&value);
-            if is_right { Ok(()) } else { Err(wrong(format!("{what} is {value} mm, it must be {low} to {high}"))) }
-        };
-        within("diameter_mm", self.diameter_mm, DIAMETER_MM)?;
-        within("length_mm", self.length_mm, LENGTH_MM)?;
-        for (what, place) in [("entry_ct_mm", self.entry_ct_mm), ("target_ct_mm", self.target_ct_mm)] {
-            for coordinate in place {
-                within(what, coordinate, [-REACH_MM, REACH_MM])?;
-            }
-        }
+    fn screw(self, number: usize) -> Result<Screw, PlanError> {
+        let level = Level::from_name(&self.level).filter(|l| l.is_vertebra()).ok_or_else(|| PlanError::Screw {
+            number,
+            name: format!("{} {}", self.level, self.side.name()),
+            why: "its level is none of C1 to L6".into(),
+        })?;
         let (entry, target) = (Point::from(self.entry_ct_mm), Point::from(self.target_ct_mm));
-        let apart = entry.distance(target);
-        if apart < 1.0 || (apart - self.length_mm).abs() > TARGET_MM {
-            let (length, most) = (self.length_mm, TARGET_MM);
-            return Err(wrong(format!(
-                "entry and target are {apart:.1} mm apart and the screw is {length} mm long; they may differ by {most} mm"
-            )));
-        }
         Ok(Screw { level, side: self.side, entry, target, diameter_mm: self.diameter_mm, length_mm: self.length_mm })
     }
+}
+
+fn check_screw(number: usize, screw: &Screw) -> Result<(), PlanError> {
+    let wrong = |why: String| PlanError::Screw { number, name: screw.name(), why };
+    let within = |what: &str, value: f64, [low, high]: [f64; 2]| {
+        let is_right = (low..=high).contains(&value);
+        if is_right { Ok(()) } else { Err(wrong(format!("{what} is {value} mm, it must be {low} to {high}"))) }
+    };
+    within("diameter_mm", screw.diameter_mm, DIAMETER_RANGE_MM)?;
+    within("length_mm", screw.length_mm, LENGTH_MM)?;
+    for (what, place) in [("entry_ct_mm", screw.entry), ("target_ct_mm", screw.target)] {
+        for coordinate in place.to_array() {
+            within(what, coordinate, [-REACH_MM, REACH_MM])?;
+        }
+    }
+    let (apart, length) = (screw.entry.distance(screw.target), screw.length_mm);
+    if apart < 1.0 || (apart - length).abs() > TARGET_MM {
+        return Err(wrong(format!(
+            "entry and target are {apart:.1} mm apart and the screw is {length} mm long; they may differ by {TARGET_MM} mm"
+        )));
+    }
+    Ok(())
 }

@@ -28,8 +28,17 @@ struct Markup {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ControlPoint {
     position: Option<[f64; 3]>,
+    position_status: Option<String>,
+}
+
+impl ControlPoint {
+    /// Where it was put; Slicer also writes points that are still to be put somewhere.
+    fn placed(&self) -> Option<[f64; 3]> {
+        self.position.filter(|_| self.position_status.as_deref().is_none_or(|status| status == "defined"))
+    }
 }
 
 /// First and second point of every line in a markups file (`.mrk.json`), LPS
@@ -68,9 +77,9 @@ impl Markup {
         if units.as_deref().is_some_and(|u| u != "mm") {
             return Err(format!("its unit is {}, mm is read", units.unwrap_or_default()));
         }
-        let points: Vec<[f64; 3]> = self.control_points.iter().filter_map(|p| p.position).collect();
+        let points: Vec<[f64; 3]> = self.control_points.iter().filter_map(ControlPoint::placed).collect();
         let [entry, target] = points[..] else {
-            return Err(format!("it has {} placed points, a line has two", points.len()));
+            return Err(format!("it has {} placed points, a line has two (entry, then target)", points.len()));
         };
         let ends = [entry, target].map(|[x, y, z]| Point::new(sign * x, sign * y, z));
         if ends.iter().all(|p| p.is_finite()) { Ok(ends) } else { Err("a coordinate is no finite number".into()) }
@@ -95,5 +104,8 @@ mod tests {
         assert!(lines(&file("\"IJK\"")).unwrap_err().contains("IJK"));
         assert!(lines(r#"{"markups": [{"type": "Line", "controlPoints": [{"position": [1, 2, 3]}]}]}"#).is_err());
         assert!(lines(r#"{"markups": []}"#).unwrap_err().contains("no line"));
+        let unplaced = file("\"LPS\"").replace("70, 6]", "70, 6], \"positionStatus\": \"preview\"");
+        assert!(lines(&unplaced).unwrap_err().contains("1 placed point"), "a point that was not put down is none");
+        assert!(lines(&file("\"LPS\"").replace("-70", "1e999")).is_err());
     }
 }

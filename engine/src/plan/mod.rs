@@ -30,11 +30,11 @@ mod screw;
 mod suggest;
 
 pub use anatomy::{Anatomy, Axes, PlannedVertebra};
-pub use assess::{Assessment, Breach, Direction, assess};
+pub use assess::{Assessment, Breach, Direction, PlannedScrew, assess};
 pub use bone_distance::BoneDistance;
 pub use canal::Canal;
 pub use error::PlanError;
-pub use file::{FORMAT, MOST_SCREWS, Plan, labels_hash};
+pub use file::{DIAMETER_RANGE_MM, FORMAT, MOST_SCREWS, Plan, labels_hash};
 pub use guide::{ScrewGuidance, guide};
 pub use markups::read_lines;
 pub use screw::{DIAMETERS_MM, Grade, LENGTHS_MM, Screw, Side, longest_within, thickest_within};

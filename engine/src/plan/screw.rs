@@ -60,7 +60,7 @@ impl Side {
 }
 
 /// A planned screw: a cylinder from the entry towards the target.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Screw {
     /// Its vertebra.
     pub level: Level,
@@ -108,7 +108,7 @@ impl Screw {
 /// 2 mm, by the letters in use since: A none, B less than 2 mm, C less than 4,
 /// D less than 6, E more. The authors graded screws after the operation; here
 /// it is a plan that is graded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grade {
     /// No breach.
     A,

@@ -1,6 +1,8 @@
 //! A practice whose places a hand chooses, one by one: with a mouse on a picture
 //! of the bone, or with whatever else points.
 //!
+//! As in theatre, landmarks come first, in their order; they make the guess that
+//! the registration of the surface begins with.
 //! Every touch is measured as the simulated tracker would: both arrays with its
 //! noise, the pointer with its length ([`SimulatedTracker`]). Promises that only
 //! bone that was laid open and faces the surgeon can be touched, and that the
@@ -9,11 +11,13 @@
 use geom::{Ct, Patient, Point, Vector};
 use thiserror::Error;
 
+use super::landmark::{Landmark, landmarks};
 use super::patient::{tool_from_tip, tracker_from_patient};
 use super::practice::{PracticeScript, Practised, Standing, Stroke, Table};
 use super::script::RehearsalError;
 use super::trials::Bone;
 use crate::level::Level;
+use crate::register;
 use crate::register::random::Random;
 use crate::surface::NearestIndex;
 use crate::track::{SIMULATED_TOOL, SimulatedTracker, SimulationSettings, Source, Waypoint};
@@ -23,6 +27,8 @@ use crate::volume::LabelMap;
 const ON_BONE_MM: f64 = 2.5;
 /// Bone flatter to the approach than this cosine is not touched, as in a simulated sweep.
 const MIN_COSINE: f64 = 0.15;
+/// A touch farther than this from the landmark that is asked for is another place, mm.
+const LANDMARK_MM: f64 = 10.0;
 /// Most points of a practice.
 const MOST_POINTS: usize = 5_000;
 /// What a stroke's part is called: the hand decides where it goes.
@@ -38,6 +44,12 @@ pub enum TouchRefusal {
     /// The bone there faces away from the surgeon.
     #[error("this side of the bone cannot be reached from behind")]
     FacesAway,
+    /// It is not the landmark that is asked for.
+    #[error("{off_mm} mm from the landmark that is asked for")]
+    OffLandmark {
+        /// Distance, whole millimetres.
+        off_mm: u32,
+    },
     /// There are enough.
     #[error("{MOST_POINTS} points are enough: register")]
     Full,
@@ -48,6 +60,10 @@ pub struct HandPractice {
     table: Table,
     index: NearestIndex,
     random: Random,
+    landmarks: Vec<Landmark>,
+    /// The first of them as they were touched.
+    found: Vec<Point<Patient>>,
+    landmark_fre_mm: Option<f64>,
     /// Points there were before each stroke, and the level it began on.
     strokes: Vec<(usize, Level)>,
     is_lifted: bool,
@@ -67,7 +83,9 @@ impl HandPractice {
         let mut random = Random::new(script.seed);
         let table = Table::new(Bone::new(labels, &shared)?, &shared, &mut random);
         let index = NearestIndex::new(&table.bone.exposed.points).map_err(|_| RehearsalError::NoVertebra)?;
-        Ok(Self { table, index, random, strokes: Vec::new(), is_lifted: true })
+        let landmarks = landmarks(&table.bone);
+        let (found, strokes) = (Vec::new(), Vec::new());
+        Ok(Self { table, index, random, landmarks, found, landmark_fre_mm: None, strokes, is_lifted: true })
     }
 
     /// Levels that are laid open, from the head down.
@@ -76,12 +94,31 @@ impl HandPractice {
         &self.table.bone.levels
     }
 
+    /// All landmarks, in the order in which they are touched.
+    #[must_use]
+    pub fn landmarks(&self) -> &[Landmark] {
+        &self.landmarks
+    }
+
+    /// The landmark that is to be touched next and its number from 0; `None` once all were.
+    #[must_use]
+    pub fn landmark(&self) -> Option<(usize, Landmark)> {
+        Some((self.found.len(), *self.landmarks.get(self.found.len())?))
+    }
+
+    /// RMS distance of the touched landmarks from the marked ones, mm, once all were touched.
+    #[must_use]
+    pub const fn landmark_fre_mm(&self) -> Option<f64> {
+        self.landmark_fre_mm
+    }
+
     /// Lifts the pointer: the next touch begins a stroke.
     pub fn lift(&mut self) {
         self.is_lifted = true;
     }
 
-    /// Touches a place of the CT; measured in the patient with the tracker's noise.
+    /// Touches a place of the CT; measured in the patient with the tracker's noise. It is the
+    /// landmark that is asked for, and the bone once there is none.
     ///
     /// # Errors
     /// [`TouchRefusal`]; then nothing was touched.
@@ -102,12 +139,34 @@ impl HandPractice {
             return Err(TouchRefusal::FacesAway);
         }
         let level = *level;
+        let wanted = self.landmark().map(|(_, landmark)| landmark.at.distance(at));
+        if let Some(off_mm) = wanted.filter(|mm| *mm > LANDMARK_MM) {
+            return Err(TouchRefusal::OffLandmark { off_mm: off_mm.round() as u32 });
+        }
+        let measured = self.measured(at).ok_or_else(|| TouchRefusal::Covered(level.to_string()))?;
+        if wanted.is_some() {
+            self.found.push(measured);
+            self.begin_with_landmarks();
+            return Ok(());
+        }
         if std::mem::take(&mut self.is_lifted) {
             self.strokes.push((self.table.points.len(), level));
         }
-        let measured = self.measured(at).ok_or_else(|| TouchRefusal::Covered(level.to_string()))?;
         self.table.points.push(measured);
         Ok(())
+    }
+
+    /// Once all landmarks were touched, the surface is looked for from where they say.
+    fn begin_with_landmarks(&mut self) {
+        if self.found.len() < self.landmarks.len() {
+            return;
+        }
+        let marked: Vec<Point<Ct>> = self.landmarks.iter().map(|landmark| landmark.at).collect();
+        // Landmarks of a bone lie on no line; if they did, the first guess would stay.
+        if let Ok(fit) = register::landmarks(&self.found, &marked, &register::LandmarkSettings::default()) {
+            self.table.guess = fit.patient_from_ct();
+            self.landmark_fre_mm = Some(fit.rms_mm());
+        }
     }
 
     /// Where the simulated tracker sees the tip that touches `at`.
@@ -122,10 +181,14 @@ impl HandPractice {
         Some(reference.inverse() * tool * tip * Point::new(0.0, 0.0, 0.0))
     }
 
-    /// Takes the last stroke back; returns how many points are left.
+    /// Takes the last stroke back, or the last landmark where there is no stroke; returns how many
+    /// points are left on the surface.
     pub fn undo(&mut self) -> usize {
         if let Some((before, _)) = self.strokes.pop() {
             self.table.points.truncate(before);
+        } else {
+            self.found.pop();
+            self.landmark_fre_mm = None;
         }
         self.is_lifted = true;
         self.points()

@@ -8,7 +8,8 @@
 //! | `script` | what a rehearsal varies, as a file |
 //! | `trials` | many registrations of simulated patients |
 //! | `practice` | a trainee's strokes, hints after each, the score |
-//! | `by_hand` | the same, place by place as a hand touches them |
+//! | `by_hand` | the same, place by place as a hand touches them: landmarks, then the bone |
+//! | `landmark` | which landmarks |
 //! | `advice` | where more points would help most |
 //! | `faults` | scripted faults of image, tracker, reference and host |
 //!
@@ -19,6 +20,7 @@
 mod advice;
 mod by_hand;
 mod faults;
+mod landmark;
 pub mod manoeuvre;
 mod patient;
 mod practice;
@@ -28,6 +30,7 @@ mod trials;
 pub use advice::Advice;
 pub use by_hand::{HandPractice, TouchRefusal};
 pub use faults::{FaultTrial, rehearse_faults};
+pub use landmark::Landmark;
 pub use patient::Scenario;
 pub use practice::{GOOD_MM, PracticeScript, Practised, Standing, Stroke, practise};
 pub use script::{RehearsalError, Script};

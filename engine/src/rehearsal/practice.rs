@@ -133,7 +133,8 @@ pub(super) struct Table {
     pub bone: Bone,
     patches: Vec<Patch>,
     pub truth: Transform<Patient, Ct>,
-    guess: Transform<Patient, Ct>,
+    /// Where a registration of the surface begins.
+    pub guess: Transform<Patient, Ct>,
     pub points: Vec<Point<Patient>>,
 }
 

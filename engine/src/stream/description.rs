@@ -6,6 +6,7 @@ use super::frame::SCHEMA;
 use super::meshes::{CHUNK_BYTES, LevelMeshes};
 use crate::case::Case;
 use crate::journal::{RecordedRegistration, case_hash};
+use crate::plan::PlannedScrew;
 use crate::rt::{SESSION_STATES, TOOL_STATES, ToolRole, TrackedTool};
 use crate::safety::{Alarm, ToolReason};
 
@@ -89,6 +90,9 @@ pub struct SessionDescription {
     pub chunk_bytes: usize,
     /// Bits and numbers in words.
     pub words: DescribedWords,
+    /// Planned screws as the engine graded them; empty without a plan.
+    #[serde(default)]
+    pub plan: Vec<PlannedScrew>,
 }
 
 /// Bytes as hexadecimal digits.
@@ -98,7 +102,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 impl SessionDescription {
-    /// The description of a session that begins.
+    /// The description of a session that begins, without a plan.
     #[must_use]
     pub fn new(
         session: u64,
@@ -140,6 +144,7 @@ impl SessionDescription {
             levels: meshes.iter().map(level).collect(),
             chunk_bytes: CHUNK_BYTES,
             words: words(),
+            plan: Vec::new(),
         }
     }
 }
@@ -157,6 +162,51 @@ fn words() -> DescribedWords {
 mod tests {
     use super::*;
     use crate::fault::phantom;
+    use crate::level::Level;
+    use crate::plan::{Assessment, Breach, Direction, Grade, Screw, Side};
+    use geom::Point;
+
+    /// A screw whose numbers have no last bit to lose.
+    fn planned() -> PlannedScrew {
+        let screw = Screw {
+            level: Level::from_number(22).unwrap(),
+            side: Side::Left,
+            entry: Point::new(24.5, -88.0, 310.25),
+            target: Point::new(10.5, -130.0, 312.0),
+            diameter_mm: 6.5,
+            length_mm: 45.0,
+        };
+        let found = Assessment {
+            grade: Grade::B,
+            grade_95: Grade::C,
+            pedicle: Breach { outward_mm: 1.5, at_mm: 20.0, direction: Direction::Medial },
+            stretch_mm: [12.0, 24.5],
+            body: None,
+            canal_mm: Some([-1.5, 20.0]),
+            tip_depth_mm: 8.0,
+            entry_gap_mm: 0.25,
+            surface_sd_mm: 0.5,
+            registration_sd_mm: Some(0.75),
+            notes: vec!["the breach is that into the canal behind the pedicle".into()],
+        };
+        PlannedScrew { screw, found }
+    }
+
+    #[test]
+    fn screws_arrive_as_they_were_graded_and_an_engine_without_a_plan_has_none() {
+        let case = phantom::case().unwrap();
+        let meshes = LevelMeshes::new(&case);
+        let registration = RecordedRegistration::from(&phantom::registration().unwrap());
+        let without = SessionDescription::new(1, "phantom".into(), &case, &meshes, &registration, &phantom::tools());
+        let made = SessionDescription { plan: vec![planned(); crate::plan::MOST_SCREWS], ..without };
+        let json = serde_json::to_vec(&made).unwrap();
+        assert!(json.len() < MOST_DESCRIPTION_BYTES, "{}", json.len());
+        let back: SessionDescription = serde_json::from_slice(&json).unwrap();
+        assert_eq!(back.plan, made.plan);
+        let mut older: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        older.as_object_mut().unwrap().remove("plan");
+        assert!(serde_json::from_value::<SessionDescription>(older).unwrap().plan.is_empty());
+    }
 
     #[test]
     fn a_description_comes_back_and_names_every_number() {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use engine::plan::DIAMETER_RANGE_MM;
 
 /// What is planned.
 #[derive(Debug, Subcommand)]
@@ -79,9 +80,15 @@ pub struct PlanImportArguments {
     #[command(flatten)]
     pub case: PlanCase,
     /// Diameter of all screws, mm.
-    #[arg(long, default_value_t = 5.5)]
+    #[arg(long, default_value_t = 5.5, value_parser = parse_diameter)]
     pub diameter: f64,
     /// Where the plan is written.
     #[arg(long, value_name = "FILE.json")]
     pub out: PathBuf,
+}
+
+fn parse_diameter(text: &str) -> Result<f64, String> {
+    let mm: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    let [least, most] = DIAMETER_RANGE_MM;
+    if (least..=most).contains(&mm) { Ok(mm) } else { Err(format!("{mm} mm is not within {least} to {most}")) }
 }

@@ -58,7 +58,7 @@ pub struct EngineArguments {
     /// A viewer process that is started, watched and started again.
     #[arg(long, value_enum, default_value = "none")]
     pub view: WatchedViewer,
-    /// Planned screws that the started viewer shows; a plan of other labels is refused.
+    /// Planned screws, graded once, that every viewer shows; a plan of other labels is refused.
     #[arg(long, value_name = "FILE.json")]
     pub plan: Option<PathBuf>,
     /// Length of the session, s; 0 goes on until it is ended.
@@ -84,7 +84,7 @@ pub struct ViewArguments {
     /// The CT that was segmented, for the window's slices.
     #[arg(long)]
     pub ct: Option<PathBuf>,
-    /// Planned screws to show in the window; a plan of other labels is refused.
+    /// Planned screws to show in the place of the engine's; a plan of other labels is refused.
     #[arg(long, value_name = "FILE.json", requires = "window")]
     pub plan: Option<PathBuf>,
     /// Times a second something is printed; changes of the link come at once.

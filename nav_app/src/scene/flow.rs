@@ -19,13 +19,13 @@ pub const STEPS: [&str; 5] = ["IMAGE", "SEGMENTATION", "REGISTRATION", "CHECK", 
 /// How far each of [`STEPS`] is.
 ///
 /// * `has_bone` - whether the case holds a vertebra.
-/// * `is_demonstration` - whether nobody's instrument is shown: then nothing was
+/// * `nobody` - what is shown where there is no patient: then nothing was
 ///   registered, whatever state is demonstrated.
 #[must_use]
-pub fn progress(session: Option<SessionState>, has_bone: bool, is_demonstration: bool) -> [Progress; 5] {
+pub fn progress(session: Option<SessionState>, has_bone: bool, nobody: Option<&'static str>) -> [Progress; 5] {
     use Progress::{Done, Later, Missing};
-    if is_demonstration && has_bone {
-        return [Done, Done, Missing("demonstration, no patient"), Later, Later];
+    if let Some(words) = nobody.filter(|_| has_bone) {
+        return [Done, Done, Missing(words), Later, Later];
     }
     let Some(session) = session else {
         return [Missing("no word from the engine"), Later, Later, Later, Later];
@@ -63,7 +63,7 @@ mod tests {
         ];
         states.extend(DegradedReason::ALL.map(|reason| Some(SessionState::Degraded(reason))));
         for state in states {
-            let steps = progress(state, true, false);
+            let steps = progress(state, true, None);
             let asked = steps.iter().position(|step| matches!(step, Progress::Missing(_)));
             assert_eq!(asked.is_none(), state == Some(SessionState::Navigating), "{state:?}");
             let count = steps.iter().filter(|step| matches!(step, Progress::Missing(_))).count();
@@ -76,14 +76,14 @@ mod tests {
 
     #[test]
     fn a_doubtful_registration_asks_for_a_check_and_not_for_guidance() {
-        let steps = progress(Some(SessionState::Degraded(DegradedReason::Doubtful)), true, false);
+        let steps = progress(Some(SessionState::Degraded(DegradedReason::Doubtful)), true, None);
         assert_eq!(steps[3], Progress::Missing("touch a landmark to check"));
     }
 
     #[test]
     fn a_demonstration_is_never_a_registered_patient() {
         for state in [SessionState::Navigating, SessionState::Registered(Verdict::Accept)] {
-            let steps = progress(Some(state), true, true);
+            let steps = progress(Some(state), true, Some("demonstration"));
             assert!(matches!(steps[2], Progress::Missing(_)) && steps[3..] == [Progress::Later; 2], "{state:?}");
         }
     }

@@ -54,10 +54,46 @@ impl Field {
             Self::Error => number(out, picture.predicted_tre_mm, 1),
             Self::Age => number(out, picture.pose_age_ms, 0),
             Self::Tool => out.write_str(picture.condition.name()),
+            Self::Session if header.is_practice => out.write_str("virtual patient"),
             Self::Session if header.is_demonstration => out.write_str("demo"),
             Self::Session => out.write_str(picture.session.map_or(MISSING, session_name)),
             Self::Banner => out.write_str(picture.condition.banner().unwrap_or_default()),
         };
+    }
+}
+
+/// What is told of the registration: it stays as it is, except where one is practised.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// Its verdict.
+    Verdict,
+    /// RMS residual.
+    Rms,
+    /// Predicted error at the centre.
+    CentreTre,
+}
+
+impl Registered {
+    /// Words and ink, in the order of the variants.
+    pub fn words(
+        verdict: Option<Verdict>,
+        rms_mm: Option<f64>,
+        centre_tre_mm: Option<f64>,
+        without: &str,
+    ) -> [(String, Color); 3] {
+        let ink = match verdict {
+            Some(Verdict::Accept) => palette::GOOD,
+            Some(Verdict::Doubtful) => palette::CAUTION,
+            Some(Verdict::Reject) => Color::srgb(1.0, 0.42, 0.38),
+            None => palette::CAPTION,
+        };
+        // What a rejected registration predicts about itself is worth nothing.
+        let usable_mm = centre_tre_mm.filter(|_| verdict.is_some_and(|verdict| verdict != Verdict::Reject));
+        let mm = |value: Option<f64>| {
+            let words = value.filter(|v| v.is_finite()).map_or_else(|| MISSING.into(), |v| format!("{v:.2} mm"));
+            (words, palette::TEXT)
+        };
+        [(verdict.map_or_else(|| without.into(), |v| v.to_string()), ink), mm(rms_mm), mm(usable_mm)]
     }
 }
 
@@ -164,22 +200,14 @@ fn state_row(panel: &mut ChildSpawnerCommands<'_>, area: Area, scale: f32) {
 
 fn registration(panel: &mut ChildSpawnerCommands<'_>, header: &SceneHeader, scale: f32) {
     let s = |v: f32| v * scale;
-    let (words, color) = match header.verdict {
-        Some(verdict @ Verdict::Accept) => (verdict.to_string(), palette::GOOD),
-        Some(verdict @ Verdict::Doubtful) => (verdict.to_string(), palette::CAUTION),
-        Some(verdict @ Verdict::Reject) => (verdict.to_string(), Color::srgb(1.0, 0.42, 0.38)),
-        None => ("none".into(), palette::CAPTION),
-    };
-    // What a rejected registration predicts about itself is worth nothing.
-    let is_usable = header.verdict.is_some_and(|verdict| verdict != Verdict::Reject);
-    let mm =
-        |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(|| MISSING.into(), |v| format!("{v:.2} mm"));
+    let without = if header.is_practice { "to be made" } else { "none" };
+    let [(words, color), rms, tre] = Registered::words(header.verdict, header.rms_mm, header.centre_tre_mm, without);
     panel.spawn((text("REGISTRATION", s(17.0), palette::CAPTION), widgets::at(s(18.0), s(278.0))));
-    panel.spawn((text(words, s(27.0), color), widgets::at(s(18.0), s(296.0))));
-    let rows = [("RMS", mm(header.rms_mm)), ("centre TRE", mm(header.centre_tre_mm.filter(|_| is_usable)))];
-    for ((name, value), y) in rows.into_iter().zip([280.0, 306.0]) {
+    panel.spawn((text(words, s(27.0), color), widgets::at(s(18.0), s(296.0)), Registered::Verdict));
+    let rows = [("RMS", rms, Registered::Rms), ("centre TRE", tre, Registered::CentreTre)];
+    for ((name, (value, color), tag), y) in rows.into_iter().zip([280.0, 306.0]) {
         panel.spawn((text(name, s(18.0), palette::CAPTION), widgets::at(s(198.0), s(y))));
-        panel.spawn((text(value, s(20.0), palette::TEXT), widgets::at(s(318.0), s(y - 2.0))));
+        panel.spawn((text(value, s(20.0), color), widgets::at(s(318.0), s(y - 2.0)), tag));
     }
     // Of a path that is too long, the end tells more than the beginning.
     let end = header.ct_name.char_indices().rev().nth(ROW_CHARACTERS - 1).map_or(0, |(start, _)| start);

@@ -43,6 +43,8 @@ pub enum Condition {
     ReferenceLost,
     /// Poses are withheld until a landmark check passes.
     CheckNeeded,
+    /// A virtual patient that somebody is about to register: nothing is wrong.
+    Practice,
 }
 
 impl Condition {
@@ -59,14 +61,15 @@ impl Condition {
             Self::NotRegistered => "NOT REGISTERED",
             Self::ReferenceLost => "REFERENCE LOST",
             Self::CheckNeeded => "CHECK NEEDED",
+            Self::Practice => "PRACTICE",
         }
     }
 
-    /// The banner across the view, `None` while a pose is shown.
+    /// The banner across the view, `None` while a pose is shown and where none is expected.
     #[must_use]
     pub const fn banner(self) -> Option<&'static str> {
         match self {
-            Self::Live | Self::Stale => None,
+            Self::Live | Self::Stale | Self::Practice => None,
             Self::NoData => Some("NO DATA FROM ENGINE"),
             Self::ToolLost => Some("TOOL NOT SEEN"),
             Self::Frozen => Some("TRACKER POSE IS FROZEN"),

@@ -98,6 +98,7 @@ pub const fn color(condition: Condition) -> Color {
     match condition {
         Condition::Live => palette::GOOD,
         Condition::Stale => palette::CAUTION,
+        Condition::Practice => palette::EDGE,
         _ => palette::ALARM,
     }
 }
@@ -115,7 +116,12 @@ pub fn write(
         background.set_if_neq(BackgroundColor(color(picture.condition)));
     }
     let has_bone = !content.case.vertebrae.is_empty();
-    let steps = flow::progress(picture.session, has_bone, content.header.is_demonstration);
+    let nobody = match &content.header {
+        header if header.is_practice => Some("practice on a virtual patient"),
+        header if header.is_demonstration => Some("demonstration, no patient"),
+        _ => None,
+    };
+    let steps = flow::progress(picture.session, has_bone, nobody);
     for (chip, mut background) in &mut chips {
         let color = match steps.get(chip.0) {
             Some(Progress::Done) => palette::DONE,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::clock::{Clock, SystemClock};
+use engine::plan::PlannedScrew;
 use engine::stream::wire::engine::Offer;
 use engine::stream::wire::{EngineWire, WireError};
 use engine::stream::{IntentKey, LevelMeshes, SessionDescription, random_bytes};
@@ -28,14 +29,14 @@ pub fn run(options: &EngineArguments, quiet: bool) -> Result<Output, Failure> {
     let mut wire = EngineWire::open(&options.address(), session, key(options)?).map_err(blame)?;
     let started = Started::new(&options.session, &clock, wire.thread(), "engine")?;
     let plan = match &options.plan {
-        // A wrong plan is told here, before a viewer ends with it again and again.
+        // A wrong plan is told here; viewers are handed what was found and grade nothing.
         Some(path) => {
             plan::checked(path, &started.case, Some(&|place, along| started.patient.deviation_mm(place, along)))?
         }
         None => Vec::new(),
     };
     let screws: Vec<_> = plan.iter().map(plan::json).collect();
-    wire.offer(offer(options, session, &started), clock).map_err(blame)?;
+    wire.offer(offer(options, session, &started, plan), clock).map_err(blame)?;
     if !quiet {
         eprintln!("engine {session:016x} is heard at {}; see it with: spinenav view", options.listen.join(", "));
     }
@@ -73,10 +74,11 @@ fn key(options: &EngineArguments) -> Result<IntentKey, Failure> {
     Ok(key)
 }
 
-fn offer(options: &EngineArguments, session: u64, started: &Started) -> Offer {
+fn offer(options: &EngineArguments, session: u64, started: &Started, plan: Vec<PlannedScrew>) -> Offer {
     let meshes = LevelMeshes::new(&started.case);
     let (tracker, registration) = (options.session.from.tracker.clone(), &started.patient.recorded);
-    let description = SessionDescription::new(session, tracker, &started.case, &meshes, registration, &started.tools);
+    let described = SessionDescription::new(session, tracker, &started.case, &meshes, registration, &started.tools);
+    let description = SessionDescription { plan, ..described };
     let telling = started.live.clone();
     let tell = Box::new(move |intent| telling.tell(intent));
     Offer { description, meshes, snapshots: started.live.reader(), tell }

@@ -35,10 +35,9 @@ fn arguments(options: &EngineArguments) -> Vec<OsString> {
     let connect = listen.replace("/0.0.0.0:", "/127.0.0.1:").replace("/[::]:", "/[::1]:");
     let mut arguments: Vec<OsString> =
         ["view", "--window", "--watched", "--name", &options.wire.name, "--connect", &connect].map(Into::into).into();
-    let files: [(&str, Option<&Path>); 6] = [
+    let files: [(&str, Option<&Path>); 5] = [
         ("--case", Some(&options.session.case)),
         ("--ct", options.session.ct.as_deref()),
-        ("--plan", options.plan.as_deref()),
         ("--tls-authority", options.wire.tls.tls_authority.as_deref()),
         ("--tls-certificate", options.wire.tls.tls_certificate.as_deref()),
         ("--tls-key", options.wire.tls.tls_key.as_deref()),

@@ -18,10 +18,11 @@ use engine::register::Verdict;
 use engine::rt::{Reader, Snapshot};
 use engine::stream::frame::MOST_SNAPSHOT_BYTES;
 use engine::stream::{decode_snapshot, encode_snapshot};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::scene::{SceneHeader, SnapshotFeed};
-use crate::scene_input::Touched;
+use crate::scene_input::{PlannedScrew, Touched};
 
 /// Time between two questions: more often than any display asks.
 const ASK: Duration = Duration::from_millis(4);
@@ -139,6 +140,7 @@ fn header_json(header: &SceneHeader) -> Value {
         "ct_name": header.ct_name,
         "device": header.device,
         "touched": header.touched.as_ref().map(|touched| touched_json(touched)),
+        "plan": &header.plan[..],
     })
 }
 
@@ -169,6 +171,7 @@ fn header(told: &Value) -> SceneHeader {
         ct_name: text("ct_name"),
         device: text("device"),
         touched: touched(&told["touched"]).map(Arc::new),
+        plan: Vec::<PlannedScrew>::deserialize(&told["plan"]).unwrap_or_default().into(),
         ..SceneHeader::default()
     }
 }
@@ -227,6 +230,18 @@ impl SnapshotFeed for RemoteSnapshots {
 mod tests {
     use super::*;
 
+    fn planned() -> PlannedScrew {
+        let breach = json!({ "outward_mm": -0.75, "at_mm": 20.0, "direction": "lateral" });
+        serde_json::from_value(json!({
+            "screw": { "level": 22, "side": "right", "entry": [-24.5, -88.0, 310.25], "target": [-10.5, -130.0, 312.0],
+                       "diameter_mm": 6.5, "length_mm": 45.0 },
+            "found": { "grade": "A", "grade_95": "B", "pedicle": breach, "stretch_mm": [12.0, 24.5], "body": null,
+                       "canal_mm": [2.5, 18.0], "tip_depth_mm": 8.0, "entry_gap_mm": 0.25, "surface_sd_mm": 0.5,
+                       "registration_sd_mm": 0.25, "notes": [] },
+        }))
+        .unwrap()
+    }
+
     #[test]
     fn the_drawing_process_sees_each_snapshot_once_and_hears_of_the_end() {
         let (mut publisher, reader) = engine::rt::latest::<Snapshot>();
@@ -235,12 +250,14 @@ mod tests {
             verdict: Some(Verdict::Doubtful),
             rms_mm: Some(0.7),
             touched: Some(Arc::new(touched)),
+            plan: vec![planned()].into(),
             ..SceneHeader::default()
         };
         let server = SnapshotServer::start(reader, &told).unwrap();
         let (gone, hears) = std::sync::mpsc::channel();
         let (header, feed) = RemoteSnapshots::connect(server.address(), move || gone.send(()).unwrap()).unwrap();
         assert_eq!((header.verdict, header.rms_mm), (Some(Verdict::Doubtful), Some(0.7)));
+        assert_eq!(header.plan[..], [planned()], "graded once, by the session");
         let touched = header.touched.unwrap();
         assert_eq!((touched.places[0], touched.heights_mm[0]), ([1.5, -2.25, 3.1], -0.37), "residuals arrive as sent");
         assert!((2000..=MOST_TOUCHED).contains(&touched.places.len()), "{}", touched.places.len());

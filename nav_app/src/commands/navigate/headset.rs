@@ -7,27 +7,27 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use engine::rt::{Reader, Snapshot};
-
-use super::{Started, Watch, header, plan, read_case};
+use super::{Started, Watch, header, read_case};
 use crate::cli::NavigateArguments;
 use crate::commands::headset::feed::{RemoteSnapshots, SnapshotServer};
 use crate::commands::headset::{Watched, draw};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 use crate::scene::{SceneHeader, SceneInput, VolumeSettings};
-use crate::scene_input::read_tool_shape;
+use crate::scene_input::{PlannedScrew, read_tool_shape};
 
 /// Shows the session in the headset until the wearer ends it or its end was typed.
 pub fn follow(
     options: &NavigateArguments,
     started: &Started,
-    snapshots: &Reader<Snapshot>,
+    plan: Vec<PlannedScrew>,
     quiet: bool,
 ) -> Result<Watch, Failure> {
-    let server = SnapshotServer::start(snapshots.clone(), &header(options, started)?).internal()?;
+    let snapshots = started.live.reader();
+    let header = SceneHeader { plan: plan.into(), ..header(options, started)? };
+    let server = SnapshotServer::start(snapshots.clone(), &header).internal()?;
     let watched = Watched::start(&options.out, vec!["--feed".to_owned(), server.address().to_string()])?;
-    let told = Watch::follow(snapshots, quiet, &|_| watched.is_closed());
+    let told = Watch::follow(&snapshots, quiet, &|_| watched.is_closed());
     tracing::warn!("{}", watched.tell().1);
     Ok(told)
 }
@@ -39,9 +39,7 @@ pub fn worker(options: &NavigateArguments, address: SocketAddr) -> Result<Output
     // Whoever wears the headset must not go on looking at a session that is gone.
     let (header, snapshots) = RemoteSnapshots::connect(address, || std::process::exit(1)).internal()?;
     let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
-    // Lengths and grades as in the session's own process; what the registration adds to them is told there.
-    let plan = options.plan.as_deref().map(|path| plan::checked(path, &case, None)).transpose()?.unwrap_or_default();
-    let header = SceneHeader { tool_shape, plan: plan.into(), ..header };
+    let header = SceneHeader { tool_shape, ..header };
     let input = SceneInput { case, snapshots: Box::new(snapshots), header };
     draw(&options.headset, &options.out, input, VolumeSettings::default())
 }

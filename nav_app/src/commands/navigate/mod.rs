@@ -75,7 +75,7 @@ fn follow(
     let snapshots = started.live.reader();
     #[cfg(feature = "xr")]
     if options.headset.xr {
-        return headset::follow(options, started, &snapshots, quiet);
+        return headset::follow(options, started, plan, quiet);
     }
     let has_window = options.view == View::Desktop && scene::display_name().is_some();
     if !has_window {

@@ -72,11 +72,17 @@ pub fn checked(path: &Path, case: &Case, registration: Option<Deviation<'_>>) ->
     // A plan of other bone is refused before anything is measured.
     let plan = ScrewPlan::read(path).bad_input()?;
     plan.check_anatomy(&case.labels).bad_input()?;
-    assessed(&plan, &Anatomy::of(case), registration)
+    assessed(&plan, &anatomy(&plan, case), registration)
 }
 
 /// Standard deviation at a place along a direction, mm.
 pub type Deviation<'a> = &'a dyn Fn(Point<Ct>, Vector<Ct>) -> f64;
+
+/// What the screws of a plan are judged by.
+fn anatomy(plan: &ScrewPlan, case: &Case) -> Anatomy {
+    let levels: Vec<Level> = plan.screws.iter().map(|screw| screw.level).collect();
+    Anatomy::for_levels(case, &levels)
+}
 
 fn assessed(
     plan: &ScrewPlan,
@@ -92,7 +98,7 @@ fn check(options: &PlanCheckArguments) -> Result<Output, Failure> {
     // A plan of other bone is refused before anything is measured.
     let plan = ScrewPlan::read(&options.plan).bad_input()?;
     plan.check_anatomy(&case.labels).bad_input()?;
-    let anatomy = Anatomy::of(&case);
+    let anatomy = anatomy(&plan, &case);
     let sd_mm = options.registration.as_deref().map(registration_sd).transpose()?;
     let same = move |_, _| sd_mm.unwrap_or(0.0);
     let screws = assessed(&plan, &anatomy, if sd_mm.is_some() { Some(&same) } else { None })?;
@@ -161,10 +167,12 @@ fn write_pictures(
 
 fn suggested(options: &PlanSuggestArguments) -> Result<Output, Failure> {
     let (case, _) = read(&options.case)?;
-    let anatomy = Anatomy::of(&case);
-    let levels = options.levels.iter().map(|name| wanted(&anatomy, name)).collect::<Result<Vec<Level>, _>>()?;
-    let is_wanted =
-        |v: &&PlannedVertebra| if levels.is_empty() { v.level.number() >= FIRST } else { levels.contains(&v.level) };
+    let mut levels = options.levels.iter().map(|name| wanted(&case, name)).collect::<Result<Vec<Level>, _>>()?;
+    if levels.is_empty() {
+        levels = case.vertebrae.iter().map(|v| v.level).filter(|level| level.number() >= FIRST).collect();
+    }
+    let anatomy = Anatomy::for_levels(&case, &levels);
+    let is_wanted = |v: &&PlannedVertebra| levels.contains(&v.level);
     let pedicles: Vec<(&PlannedVertebra, Side)> =
         anatomy.vertebrae.iter().filter(is_wanted).flat_map(|v| Side::BOTH.map(|side| (v, side))).collect();
     let found: Vec<_> = pedicles
@@ -201,24 +209,28 @@ fn suggested(options: &PlanSuggestArguments) -> Result<Output, Failure> {
     })
 }
 
-fn wanted(anatomy: &Anatomy, name: &str) -> Result<Level, Failure> {
-    let present = || anatomy.vertebrae.iter().map(|v| v.level.to_string()).collect::<Vec<_>>().join(" ");
+fn wanted(case: &Case, name: &str) -> Result<Level, Failure> {
+    let present = || case.vertebrae.iter().map(|v| v.level.to_string()).collect::<Vec<_>>().join(" ");
     Level::from_name(name.trim())
-        .filter(|level| anatomy.vertebrae.iter().any(|v| v.level == *level))
+        .filter(|level| case.vertebra(*level).is_some())
         .ok_or_else(|| Failure::BadInput(anyhow::anyhow!("there is no {name:?} in the case; it holds {}", present())))
 }
 
 fn import(options: &PlanImportArguments) -> Result<Output, Failure> {
+    // What is no file of lines is refused before anything is measured.
+    let files = options.lines.iter().map(|path| Ok((path, read_lines(path).bad_input()?)));
+    let files = files.collect::<Result<Vec<_>, Failure>>()?;
     let (case, _) = read(&options.case)?;
     let anatomy = Anatomy::of(&case);
     let mut plan = ScrewPlan::on(&case.labels);
-    for path in &options.lines {
-        for [entry, target] in read_lines(path).bad_input()? {
+    for (path, lines) in files {
+        for [entry, target] in lines {
             let screw = placed(&anatomy, entry, target, options.diameter)
                 .map_err(|why| anyhow::anyhow!("{}: {why}", path.display()));
             plan.screws.push(screw.bad_input()?);
         }
     }
+    plan.check_numbers().bad_input()?;
     let again = assessed(&plan, &anatomy, None)?;
     plan.write(&options.out).bad_input()?;
     let file = options.out.display().to_string();

@@ -18,7 +18,7 @@ use crate::cli::RehearseArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 use crate::scene::{self, SceneHeader, SceneInput, SceneStart, SnapshotFeed};
-use crate::scene_input::{Hint, Practising};
+use crate::scene_input::{Hint, NextLandmark, Practising, Score};
 
 /// Opens the window and keeps what came of it.
 pub fn run(options: &RehearseArguments, (case_name, labels): (String, LabelMap)) -> Result<Output, Failure> {
@@ -39,19 +39,22 @@ pub fn run(options: &RehearseArguments, (case_name, labels): (String, LabelMap))
         ct_name: format!("practice on {case_name}"),
         device: "virtual patient, the mouse is the pointer".into(),
         is_demonstration: true,
+        is_practice: true,
         ..SceneHeader::default()
     };
     let volume = Volume { hu: vec![-1000.0; labels.grid.len()], grid: labels.grid.clone() };
     let case = Arc::new(Case::from_labels(volume, labels.clone()));
     let start = SceneStart { practice: Some(trainer.clone()), ..SceneStart::of_user() };
     scene::run_window_with(SceneInput { case, snapshots: Box::new(Shown(shown)), header }, start).internal()?;
-    let ended = trainer.lock().unwrap_or_else(PoisonError::into_inner).ended.take();
-    let Some((practised, strokes)) = ended else {
+    let mut trainer = trainer.lock().unwrap_or_else(PoisonError::into_inner);
+    let landmark_fre_mm = trainer.practice.landmark_fre_mm();
+    let Some((practised, strokes)) = trainer.ended.take() else {
         let text = "The window was closed before Enter registered the touched points: nothing was kept.".to_owned();
         return Ok(Output { json: json!({ "attempt": null }), text, is_refused: false });
     };
     let mut attempt = attempt(&practised, case_name, script.seed);
     attempt.strokes = strokes;
+    attempt.landmark_fre_mm = landmark_fre_mm;
     conclude(options, &practised, attempt, labels)
 }
 
@@ -88,6 +91,16 @@ impl Practising for Trainer {
         self.practice.levels().to_vec()
     }
 
+    fn landmark(&self) -> Option<NextLandmark> {
+        let (number, landmark) = self.practice.landmark()?;
+        let words = format!("{} {}", landmark.level, landmark.part);
+        Some(NextLandmark { number: number + 1, count: self.practice.landmarks().len(), words, at: landmark.at })
+    }
+
+    fn landmark_fre_mm(&self) -> Option<f64> {
+        self.practice.landmark_fre_mm()
+    }
+
     fn touch(&mut self, place: Point<Ct>) -> Result<(), String> {
         self.practice.touch(place).map_err(|refusal| refusal.to_string())
     }
@@ -104,20 +117,22 @@ impl Practising for Trainer {
         self.practice.undo()
     }
 
-    fn register(&mut self) -> (String, bool) {
+    fn register(&mut self) -> Score {
         let practised = self.practice.finish();
         let mm = |value: Option<f64>| value.map_or("-".into(), |mm| format!("{mm:.2} mm"));
-        let verdict = practised.registration().map_or("no registration", |r| verdict_word(r.verdict()));
+        let registration = practised.registration();
+        let verdict = registration.map(|r| r.verdict());
         let is_good = practised.is_good();
         let words = format!(
             "{}  predicted {}  TRUE ERROR {}  {}",
-            verdict.to_uppercase(),
+            verdict.map_or("no registration", verdict_word).to_uppercase(),
             mm(practised.predicted_tre_mm),
             mm(practised.true_tre_mm),
             if is_good { "good" } else { "not good enough" }
         );
+        let (rms_mm, centre_tre_mm) = (registration.map(|r| r.rms_mm()), practised.predicted_tre_mm);
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Resting::on(&practised).0;
         self.ended = Some((practised, self.practice.strokes()));
-        (words, is_good)
+        Score { words, is_good, verdict, rms_mm, centre_tre_mm }
     }
 }

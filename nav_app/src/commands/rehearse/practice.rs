@@ -32,6 +32,9 @@ pub struct Attempt {
     pub seed: u64,
     /// Levels that were laid open.
     pub levels: Vec<String>,
+    /// RMS distance of the touched landmarks from the marked ones, mm, where landmarks were touched.
+    #[serde(default)]
+    pub landmark_fre_mm: Option<f64>,
     /// Strokes made.
     pub strokes: usize,
     /// Points touched.
@@ -140,6 +143,7 @@ pub fn attempt(practised: &Practised, case: String, seed: u64) -> Attempt {
         case,
         seed,
         levels: practised.levels.iter().map(ToString::to_string).collect(),
+        landmark_fre_mm: None,
         strokes: practised.standings.len(),
         points: practised.points.len(),
         verdict: practised.registration().map_or("none", |r| verdict_word(r.verdict())).into(),
@@ -252,6 +256,7 @@ mod tests {
             case: "a <case>".into(),
             seed: 1,
             levels: vec!["L3".into()],
+            landmark_fre_mm: Some(1.2),
             strokes: 2,
             points: 60,
             verdict: "accept".into(),

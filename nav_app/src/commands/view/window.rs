@@ -33,7 +33,10 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
         return Err(Failure::BadInput(anyhow::anyhow!(what)));
     }
     let is_described = |verdict: &Verdict| verdict.to_string() == described.registration.verdict;
-    let plan = options.plan.as_deref().map(|path| plan::checked(path, &case, None)).transpose()?.unwrap_or_default();
+    let plan = match &options.plan {
+        Some(path) => plan::checked(path, &case, None)?,
+        None => described.plan,
+    };
     let header = SceneHeader {
         plan: plan.into(),
         verdict: [Verdict::Accept, Verdict::Doubtful, Verdict::Reject].into_iter().find(is_described),

@@ -27,6 +27,8 @@ const LOOK: f32 = 6.0;
 pub struct Stroke {
     last: Option<Point<Ct>>,
     cursor: Option<Vec2>,
+    /// True where the press touched a landmark, which is no stroke however the mouse moves.
+    is_landmark: bool,
     /// True from a press on the bone until the button is let go.
     pub is_drawn: bool,
 }
@@ -36,7 +38,8 @@ pub fn is_free(stroke: Option<Res<'_, Stroke>>) -> bool {
     stroke.is_none_or(|stroke| !stroke.is_drawn)
 }
 
-/// A press on the bone begins a stroke, dragging goes on with it.
+/// A press on the bone touches the landmark that is asked for, or begins a stroke; dragging goes
+/// on with it.
 pub fn use_mouse(
     buttons: Res<'_, ButtonInput<MouseButton>>,
     content: Res<'_, Content>,
@@ -50,9 +53,15 @@ pub fn use_mouse(
     if !(is_begun || stroke.is_drawn) {
         return;
     }
-    if !buttons.pressed(MouseButton::Left) {
+    // A click between two frames is pressed and let go at once.
+    if !buttons.pressed(MouseButton::Left) && !is_begun {
         *stroke = Stroke::default();
         practice.ask(Wish::Lift);
+        return;
+    }
+    if is_begun {
+        stroke.is_landmark = practice.landmark.is_some();
+    } else if stroke.is_landmark {
         return;
     }
     let Some(now) = view.normalized else { return };
@@ -104,6 +113,8 @@ pub fn frame_levels(
         return;
     }
     let mut framed = Orbit::framing(&points, view.size().x / view.size().y);
+    // As the surgeon stands: from the side one process hides another.
+    (framed.yaw_rad, framed.pitch_rad) = (0.0, 0.0);
     // Room for the words above.
     framed.distance_m *= ROOM;
     **orbit = framed;

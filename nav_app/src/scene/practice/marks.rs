@@ -12,6 +12,8 @@ use super::Practice;
 /// Radius of a dot, mm.
 const DOT_MM: f32 = 1.0;
 const RING_MM: f32 = 9.0;
+/// Where the words begin, design pixels: inside the frame.
+const TOP: f32 = 15.0;
 /// Columns of the words.
 const COLUMNS: usize = 84;
 
@@ -45,8 +47,7 @@ pub fn spawn(
     let paint = materials.add(Paint::over_all(palette::TEXT));
     let upright = Transform::from_rotation(Quat::from_rotation_x(std::f32::consts::FRAC_PI_2));
     commands.spawn((HintRing, Mesh3d(meshes.add(ring)), MeshMaterial3d(paint), upright, Visibility::Hidden));
-    // Below the banner, which says that nothing is registered.
-    let (place, chip) = widgets::note(100.0);
+    let (place, chip) = widgets::note(TOP);
     commands.entity(view).with_children(|view| {
         view.spawn((place, chip, GlobalZIndex(1))).with_children(|lines| {
             for number in 0..4 {
@@ -73,12 +74,13 @@ pub fn follow(
         dots.iter().for_each(|dot| commands.entity(dot).despawn());
     }
     let kept = if is_taken_back { 0 } else { dots.iter().count() };
-    let places = practice.strokes.iter().flatten();
+    let places = practice.landmarks.iter().chain(practice.strokes.iter().flatten());
     for place in places.skip(kept) {
         let at = Transform::from_translation(content.frame.point(*place));
         commands.spawn((Dot, Mesh3d(parts.0.clone()), MeshMaterial3d(parts.1.clone()), at));
     }
-    let at = practice.hint.as_ref().map(|hint| content.frame.point(hint.at));
+    let asked = practice.landmark.as_ref().map(|landmark| landmark.at);
+    let at = asked.or_else(|| Some(practice.hint.as_ref()?.at)).map(|at| content.frame.point(at));
     let (place, visibility) = &mut *ring;
     visibility.set_if_neq(if at.is_some() { Visibility::Inherited } else { Visibility::Hidden });
     if let Some(at) = at {
@@ -108,22 +110,41 @@ pub fn tell(
 /// Four lines; an empty one takes no room.
 fn words(practice: &Practice) -> [(String, Color); 4] {
     let levels: Vec<String> = practice.levels.iter().map(ToString::to_string).collect();
-    let first = format!("PRACTICE  {} laid open: click or drag on their bone, turn beside it", levels.join(" "));
-    let (points, strokes) = (practice.points(), practice.strokes.len());
-    let counts = format!("{points} points in {strokes} strokes   Backspace: take a stroke back   Enter: register");
-    if let Some((score, is_good)) = &practice.score {
-        let ink = if *is_good { palette::GOOD } else { palette::CAUTION };
+    let begin = format!("PRACTICE  {} laid open", levels.join(" "));
+    if let Some(score) = &practice.score {
+        let ink = if score.is_good { palette::GOOD } else { palette::CAUTION };
         let ended = "The practice is over: Enter closes the window and keeps it.".to_owned();
-        return [(first, palette::CAPTION), (counts, palette::CAPTION), (fitting(score), ink), (ended, palette::TEXT)];
+        let counts = format!("{begin}  {}", counts(practice));
+        return [
+            (fitting(&counts), palette::CAPTION),
+            (fitting(&score.words), ink),
+            (ended, palette::TEXT),
+            Default::default(),
+        ];
     }
+    let refusal = (practice.refusal.as_deref().map(fitting).unwrap_or_default(), palette::CAUTION);
+    if let Some(landmark) = &practice.landmark {
+        let (number, count) = (landmark.number, landmark.count);
+        let asked = format!("TOUCH LANDMARK {number} of {count} (ring): {}", landmark.words);
+        let keys = "A click on the bone touches, a drag beside it turns   Backspace: take one back";
+        let first = format!("{begin}  STEP 1 of 2: landmarks");
+        return [(first, palette::CAPTION), (fitting(&asked), palette::TEXT), (keys.into(), palette::CAPTION), refusal];
+    }
+    let first = format!("{begin}  STEP 2 of 2: click or drag on the bone, turn beside it");
+    let keys = format!("{}  Backspace: take a stroke back  Enter: register", counts(practice));
     let hint = match &practice.hint {
         _ if practice.is_busy() => "looking where to go on ...".to_owned(),
         Some(h) => format!("TAKE POINTS HERE (ring): {}, {:.2} -> {:.2} mm", h.words, h.before_mm, h.after_mm),
-        None if points == 0 => String::new(),
+        None if practice.points() == 0 => practice.landmark_fre_mm.map_or_else(String::new, |mm| {
+            format!("The landmarks fit within {mm:.1} mm (FRE): draw over the bone now")
+        }),
         None => "no registration yet: touch more".to_owned(),
     };
-    let refusal = practice.refusal.as_deref().map(fitting).unwrap_or_default();
-    [(first, palette::CAPTION), (counts, palette::TEXT), (fitting(&hint), palette::TEXT), (refusal, palette::CAUTION)]
+    [(first, palette::CAPTION), (fitting(&keys), palette::TEXT), (fitting(&hint), palette::TEXT), refusal]
+}
+
+fn counts(practice: &Practice) -> String {
+    format!("{} points in {} strokes", practice.points(), practice.strokes.len())
 }
 
 /// ASCII, and no longer than a line.

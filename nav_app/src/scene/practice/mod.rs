@@ -1,4 +1,4 @@
-//! Practice by mouse: click or drag on the bone to touch it, as with a pointer.
+//! Practice by mouse: click or drag on the bone to touch it, as with a pointer; landmarks first.
 //!
 //! The scene finds the bone under the mouse and draws what was touched; whether
 //! it could be touched, what a tracker makes of it, and what comes of it are
@@ -21,8 +21,9 @@ use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
 use engine::level::Level;
 use geom::{Ct, Point};
 
-use super::orbit_control;
-use crate::scene_input::{Hint, Practising};
+use super::picture::{self, Condition, Picture};
+use super::{orbit_control, panel};
+use crate::scene_input::{Hint, NextLandmark, Practising, Score};
 
 /// The practice behind the window, shared with the work beside the picture.
 pub type Behind = Arc<Mutex<dyn Practising>>;
@@ -30,7 +31,7 @@ pub type Behind = Arc<Mutex<dyn Practising>>;
 /// What came of work beside the picture.
 enum Answer {
     Hint(Option<Hint>),
-    Score(String, bool),
+    Score(Score),
 }
 
 /// What waits for its turn.
@@ -50,6 +51,12 @@ pub struct Practice {
     task: Option<Task<Answer>>,
     /// Levels that can be touched.
     pub levels: Vec<Level>,
+    /// The landmark that is asked for, until all were touched.
+    pub landmark: Option<NextLandmark>,
+    /// Where the landmarks were touched.
+    pub landmarks: Vec<Point<Ct>>,
+    /// How well they fit, mm, once all were touched.
+    pub landmark_fre_mm: Option<f64>,
     /// Places touched, stroke after stroke.
     pub strokes: Vec<Vec<Point<Ct>>>,
     /// Times a stroke was taken back.
@@ -58,8 +65,8 @@ pub struct Practice {
     pub hint: Option<Hint>,
     /// Why the last touch was none.
     pub refusal: Option<String>,
-    /// The score, once it is over, and whether it was good.
-    pub score: Option<(String, bool)>,
+    /// The score, once it is over.
+    pub score: Option<Score>,
     is_lifted: bool,
 }
 
@@ -67,12 +74,17 @@ impl Practice {
     /// One that begins.
     #[must_use]
     pub fn new(behind: Behind) -> Self {
-        let levels = lock(&behind).levels();
+        let asked = lock(&behind);
+        let (levels, landmark) = (asked.levels(), asked.landmark());
+        drop(asked);
         Self {
             behind,
             wishes: VecDeque::new(),
             task: None,
             levels,
+            landmark,
+            landmarks: Vec::new(),
+            landmark_fre_mm: None,
             strokes: Vec::new(),
             undone: 0,
             hint: None,
@@ -114,12 +126,19 @@ impl Practice {
                         Ok(()) => self.keep(place),
                         Err(why) => self.refusal = Some(why),
                     }
+                    self.ask_for_landmark();
                 }
                 Wish::Undo => {
                     lock(&behind).undo();
-                    self.strokes.pop();
+                    if self.strokes.pop().is_none() {
+                        self.landmarks.pop();
+                    }
                     self.undone += 1;
                     (self.is_lifted, self.hint, self.refusal) = (true, None, None);
+                    self.ask_for_landmark();
+                    if self.strokes.is_empty() {
+                        continue;
+                    }
                     // What is left is asked for its hint again.
                     self.wait_for(move || Answer::Hint(lock(&behind).lift()));
                 }
@@ -128,22 +147,32 @@ impl Practice {
                     self.is_lifted = true;
                     self.wait_for(move || Answer::Hint(lock(&behind).lift()));
                 }
-                Wish::Register => self.wait_for(move || {
-                    let (words, is_good) = lock(&behind).register();
-                    Answer::Score(words, is_good)
-                }),
+                Wish::Register if self.strokes.is_empty() => {
+                    self.refusal = Some("nothing to register yet: landmarks first, then the bone".into());
+                }
+                Wish::Register => self.wait_for(move || Answer::Score(lock(&behind).register())),
             }
         }
     }
 
+    fn ask_for_landmark(&mut self) {
+        let behind = lock(&self.behind);
+        (self.landmark, self.landmark_fre_mm) = (behind.landmark(), behind.landmark_fre_mm());
+    }
+
+    /// Keeps a place that was touched: the landmark that was asked for, or one of a stroke.
     fn keep(&mut self, place: Point<Ct>) {
+        self.refusal = None;
+        if self.landmark.is_some() {
+            self.landmarks.push(place);
+            return;
+        }
         if std::mem::take(&mut self.is_lifted) || self.strokes.is_empty() {
             self.strokes.push(Vec::new());
         }
         if let Some(stroke) = self.strokes.last_mut() {
             stroke.push(place);
         }
-        self.refusal = None;
     }
 
     fn wait_for(&mut self, work: impl FnOnce() -> Answer + Send + 'static) {
@@ -155,9 +184,9 @@ impl Practice {
         let Some(task) = self.task.take_if(|task| task.is_finished()) else { return false };
         match block_on(poll_once(task)) {
             Some(Answer::Hint(hint)) => self.hint = hint,
-            Some(Answer::Score(words, is_good)) => {
+            Some(Answer::Score(score)) => {
                 self.wishes.clear();
-                (self.score, self.hint) = (Some((words, is_good)), None);
+                (self.score, self.hint) = (Some(score), None);
             }
             None => {}
         }
@@ -173,11 +202,30 @@ fn lock(behind: &Behind) -> MutexGuard<'_, dyn Practising + 'static> {
 pub fn plugin(app: &mut App, behind: Behind) {
     app.insert_resource(Practice::new(behind))
         .init_resource::<hand::Stroke>()
+        .add_systems(PreUpdate, expect_no_registration.after(picture::take_snapshot))
         .add_systems(Update, marks::spawn)
         .add_systems(Update, hand::frame_levels.before(orbit_control::apply))
         // A press on the bone must not turn the view.
         .add_systems(Update, (hand::use_mouse.before(orbit_control::apply), hand::press_keys).chain())
-        .add_systems(Update, (follow, marks::follow, marks::tell).chain().after(hand::press_keys));
+        .add_systems(Update, (follow, marks::follow, marks::tell, show_score).chain().after(hand::press_keys));
+}
+
+/// What is about to be registered is no alarm.
+fn expect_no_registration(mut picture: ResMut<'_, Picture>) {
+    if picture.condition == Condition::NotRegistered {
+        picture.condition = Condition::Practice;
+    }
+}
+
+/// The panel tells of the registration that was made.
+fn show_score(practice: Res<'_, Practice>, mut fields: Query<'_, '_, (&panel::Registered, &mut Text, &mut TextColor)>) {
+    let Some(score) = practice.score.as_ref().filter(|_| practice.is_changed()) else { return };
+    let told = panel::Registered::words(score.verdict, score.rms_mm, score.centre_tre_mm, "failed");
+    for (field, mut text, mut color) in &mut fields {
+        let Some((words, ink)) = told.get(*field as usize) else { continue };
+        text.0.clone_from(words);
+        *color = TextColor(*ink);
+    }
 }
 
 /// Goes on with what waits.
@@ -196,9 +244,9 @@ mod tests {
     use super::*;
     use bevy::tasks::TaskPool;
 
-    /// Counts, refuses places below, and is good with three points.
+    /// Counts, refuses places below, asks for some landmarks first, and is good with three points.
     #[derive(Default)]
-    struct Counting(Vec<usize>, bool);
+    struct Counting(Vec<usize>, bool, [usize; 2]);
 
     impl Counting {
         fn counts(&self) -> (usize, usize) {
@@ -211,9 +259,23 @@ mod tests {
             Vec::new()
         }
 
+        fn landmark(&self) -> Option<NextLandmark> {
+            let [found, count] = self.2;
+            let (words, at) = ("L3 spinous process".into(), Point::new(0.0, 0.0, 0.0));
+            (found < count).then_some(NextLandmark { number: found + 1, count, words, at })
+        }
+
+        fn landmark_fre_mm(&self) -> Option<f64> {
+            (self.2[0] == self.2[1]).then_some(0.5)
+        }
+
         fn touch(&mut self, place: Point<Ct>) -> Result<(), String> {
             if place.to_array()[2] < 0.0 {
                 return Err("covered".into());
+            }
+            if self.2[0] < self.2[1] {
+                self.2[0] += 1;
+                return Ok(());
             }
             if !std::mem::replace(&mut self.1, true) {
                 self.0.push(0);
@@ -228,13 +290,16 @@ mod tests {
         }
 
         fn undo(&mut self) -> usize {
-            self.0.pop();
+            if self.0.pop().is_none() {
+                self.2[0] -= 1;
+            }
             self.0.iter().sum()
         }
 
-        fn register(&mut self) -> (String, bool) {
+        fn register(&mut self) -> Score {
             let points = self.counts().0;
-            (format!("{points} points"), points == 3)
+            let (words, is_good) = (format!("{points} points"), points == 3);
+            Score { words, is_good, verdict: None, rms_mm: None, centre_tre_mm: None }
         }
     }
 
@@ -267,9 +332,29 @@ mod tests {
         assert_eq!((practice.refusal.as_deref(), practice.points()), (Some("covered"), 3));
         practice.ask(Wish::Register);
         settle(&mut practice);
-        assert_eq!(practice.score, Some(("3 points".into(), true)));
+        assert!(practice.score.as_ref().is_some_and(|s| s.words == "3 points" && s.is_good), "{:?}", practice.score);
         practice.ask(at(9.0));
         settle(&mut practice);
         assert_eq!(practice.points(), 3, "after the score nothing is touched any more");
+    }
+
+    #[test]
+    fn landmarks_come_before_the_bone_and_nothing_is_registered_without_both() {
+        AsyncComputeTaskPool::get_or_init(TaskPool::default);
+        let behind = Arc::new(Mutex::new(Counting(Vec::new(), false, [0, 2])));
+        let mut practice = Practice::new(behind.clone());
+        let at = |z: f64| Wish::Touch(Point::new(0.0, 0.0, z));
+        let number = |practice: &Practice| practice.landmark.as_ref().map(|l| l.number);
+        assert_eq!(number(&practice), Some(1));
+        [at(1.0), Wish::Lift, Wish::Register].into_iter().for_each(|wish| practice.ask(wish));
+        settle(&mut practice);
+        assert_eq!((number(&practice), practice.landmarks.len(), practice.points()), (Some(2), 1, 0));
+        assert!(practice.score.is_none() && practice.refusal.as_deref().is_some_and(|w| w.contains("landmarks first")));
+        [Wish::Undo, at(1.0), at(2.0), Wish::Lift].into_iter().for_each(|wish| practice.ask(wish));
+        settle(&mut practice);
+        assert_eq!((number(&practice), practice.landmarks.len(), practice.landmark_fre_mm), (None, 2, Some(0.5)));
+        [at(3.0), at(4.0), Wish::Lift, Wish::Undo].into_iter().for_each(|wish| practice.ask(wish));
+        settle(&mut practice);
+        assert_eq!((practice.points(), practice.landmarks.len()), (0, 2), "a stroke goes before a landmark does");
     }
 }

@@ -74,11 +74,23 @@ pub fn run_headset(input: SceneInput, settings: &XrSettings) -> Result<XrEnd> {
     }
     let mut report = log.json();
     report["images"] = json!(images);
+    report["chosen"] = chosen(app.world());
     report["lost"] = json!(loss.as_ref().map(ToString::to_string));
     // The headset goes before the scene: it borrows the scene's textures.
     drop(headset);
     drop(app);
     Ok(XrEnd { report, loss })
+}
+
+/// What the wearer's buttons have come to.
+fn chosen(world: &World) -> Value {
+    let (window, volume) = (world.resource::<SliceWindow>(), world.resource::<VolumeSettings>());
+    json!({
+        "window_centre_hu": window.centre_hu,
+        "window_width_hu": window.width_hu,
+        "is_ct_shown": volume.is_shown,
+        "preset": volume.preset.name(),
+    })
 }
 
 /// Draws once before anybody looks: the first picture makes shaders and
