@@ -195,7 +195,7 @@ impl<Room: Frame, Phantom: Frame> TouchGuide<Room, Phantom> {
             self.track.leave(*pose * tip);
             state.advice = format!("The tip is known. Lift it, and touch {point} 1");
         } else if !matches!(state.step, Step::Connect | Step::Show) {
-            state.advice = format!("First the tip, in any {point}. {}", state.advice);
+            state.advice = format!("First the tip. {}", state.advice);
         }
         if state.step == Step::Done {
             state.step = Step::Move;

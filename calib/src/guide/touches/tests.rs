@@ -215,7 +215,7 @@ fn a_tip_from_landmarks_begins_roughly_and_ends_accepted() {
 fn an_unknown_tip_is_pivoted_first() {
     let purpose = TouchPurpose::Test(PhantomSettings { min_divots: 6, ..PhantomSettings::default() });
     let mut hand = Hand::new(TouchGuide::new(divots(), None, settings(purpose, 1)));
-    assert!(hand.state.advice.starts_with("First the tip, in any divot."), "{}", hand.state.advice);
+    assert!(hand.state.advice.starts_with("First the tip. Keep the tip in its divot"), "{}", hand.state.advice);
     hand.at = (phantom() * divots()[2]).vector3();
     for i in 0..600 {
         let azimuth = f64::from(i) / 40.0 * std::f64::consts::TAU;
