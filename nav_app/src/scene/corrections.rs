@@ -231,17 +231,17 @@ fn tell(
     correcting: Res<'_, Correcting>,
     content: Res<'_, Content>,
     scale: Res<'_, ViewScale>,
-    camera: Single<'_, '_, (&Camera, &GlobalTransform), With<MainCamera>>,
+    camera: Single<'_, '_, (&Camera, &Transform), With<MainCamera>>,
     mut dots: Query<'_, '_, (&Dot, &mut Node, &mut BackgroundColor, &mut BorderColor)>,
     mut words: Query<'_, '_, &mut Text, With<Words>>,
 ) {
     let Some(shown) = correcting.seen.as_ref().filter(|_| correcting.is_on) else { return };
-    let (camera, eye) = *camera;
+    let (camera, eye) = (camera.0, GlobalTransform::from(*camera.1));
     for (dot, mut node, mut fill, mut border) in &mut dots {
         let Some(handle) = shown.handles.get(dot.0) else { continue };
         let is_chosen = dot.0 == correcting.chosen;
         let at_mm = correcting.wanted.filter(|_| is_chosen).unwrap_or(handle.at_mm);
-        let at = camera.world_to_viewport(eye, content.frame.point(Point::from_vector3(at_mm))).ok();
+        let at = camera.world_to_viewport(&eye, content.frame.point(Point::from_vector3(at_mm))).ok();
         let (left, top) = at.map_or((-100.0, -100.0), |p| (p.x / scale.0 - DOT / 2.0, p.y / scale.0 - DOT / 2.0));
         if (node.left, node.top) != (px(left), px(top)) {
             (node.left, node.top) = (px(left), px(top));

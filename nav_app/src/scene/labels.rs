@@ -84,7 +84,7 @@ pub struct ViewScale(pub f32);
 pub fn have_moved(
     picture: Res<'_, Picture>,
     scale: Res<'_, ViewScale>,
-    camera: Single<'_, '_, (Ref<'_, Camera>, Ref<'_, GlobalTransform>), With<MainCamera>>,
+    camera: Single<'_, '_, (Ref<'_, Camera>, Ref<'_, Transform>), With<MainCamera>>,
     added: Query<'_, '_, (), Added<LevelName>>,
     mut level: Local<'_, Option<Level>>,
 ) -> bool {
@@ -92,17 +92,18 @@ pub fn have_moved(
     is_other || scale.is_changed() || camera.0.is_changed() || camera.1.is_changed() || !added.is_empty()
 }
 
-/// Follows the camera.
+/// Follows the camera, in the frame in which it moves: its global transform would be that of the frame before, and
+/// names beside the wrong bones.
 pub fn place(
     picture: Res<'_, Picture>,
     scale: Res<'_, ViewScale>,
-    camera: Single<'_, '_, (&Camera, &GlobalTransform), With<MainCamera>>,
+    camera: Single<'_, '_, (&Camera, &Transform), With<MainCamera>>,
     mut names: Query<'_, '_, (&LevelName, &mut Node, &mut BorderColor), Without<Leader>>,
     mut leaders: Query<'_, '_, (&Leader, &mut Node, &mut UiTransform)>,
     mut rows: Local<'_, Vec<Row>>,
 ) {
-    let (camera, eye) = *camera;
-    let project = |p: Vec3| camera.world_to_viewport(eye, p).ok().map(|p| p / scale.0);
+    let (camera, eye) = (camera.0, GlobalTransform::from(*camera.1));
+    let project = |p: Vec3| camera.world_to_viewport(&eye, p).ok().map(|p| p / scale.0);
     rows.clear();
     for (name, ..) in &names {
         let ends = name.sides.map(project);
@@ -181,7 +182,7 @@ fn spread(rows: &mut Vec<Row>, height: f32) {
 
 /// Names the sides the view's edges are on.
 pub fn name_edges(
-    camera: Single<'_, '_, &GlobalTransform, With<MainCamera>>,
+    camera: Single<'_, '_, &Transform, With<MainCamera>>,
     mut letters: Query<'_, '_, (&EdgeLetter, &mut Text)>,
 ) {
     let right = camera.right();
