@@ -188,8 +188,8 @@ fn changed_files_are_read_or_refused_and_never_a_panic() {
             };
             refused += u64::from(said.is_some());
         }
-        let largest = largest as f64 / f64::from(1 << 20);
-        println!("{door:?}: {share}, {refused} refused, slowest {slowest:?}, at most {largest:.1} MiB for a file");
+        let largest = largest.div_ceil(1024);
+        println!("{door:?}: {share}, {refused} refused, slowest {slowest:?}, at most {largest} KiB for a file");
         // A fuzzer that reaches nothing finds nothing.
         assert!(refused > share.done() / 20, "{door:?} takes everything");
     }
