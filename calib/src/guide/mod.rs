@@ -115,7 +115,7 @@ pub struct GuideState {
 #[derive(Debug, Clone)]
 pub enum Progress {
     /// A pivot calibration.
-    Pivot(PivotProgress),
+    Pivot(Box<PivotProgress>),
     /// A spin calibration.
     Spin(SpinProgress),
     /// Touches of known points.

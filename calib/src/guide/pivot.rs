@@ -60,7 +60,7 @@ impl<Room: Frame> Guide<Room> for PivotGuide {
             agreeing: found.as_ref().map_or(0, |f| (f.inliers() * stride).min(poses)),
             forget: (forget * stride).min(poses),
             judgement,
-            progress: Progress::Pivot(progress),
+            progress: Progress::Pivot(Box::new(progress)),
         }
     }
 }
