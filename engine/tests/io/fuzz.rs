@@ -20,9 +20,8 @@ use engine::io::{self, Limits};
 use crate::bad_files::{Door, collection, folder_for, refusal};
 use crate::phantom::{Folder, Nifti, Storage};
 
-/// Most memory that a file may take, bytes: 256 MiB, which a decoder of pictures may
-/// be granted in one piece, and a little that is held beside it.
-const MOST_BYTES: u64 = (256 << 20) + (1 << 20);
+/// Most memory that a file may take, bytes.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// xorshift64*, Vigna 2016, doi:10.1145/2845077.
 pub struct Random(u64);
