@@ -16,7 +16,7 @@ body { max-width: 72rem; } .notice { border: 1px solid var(--line); border-left:
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .pictures figure { flex: 0 1 auto; background: #000; padding: .5rem; margin: 0; max-width: 100%; }
 .pictures img, .pictures svg { display: block; max-width: 100%; width: auto; height: auto; max-height: 34rem; } .pictures figcaption { color: #ccc; padding-top: .3rem; }
 .pictures svg text { fill: #fff; } .cut { position: relative; } .cut b { position: absolute; top: 45%; color: #fff; } .cut b:first-of-type { left: .3rem; } .cut b:last-of-type { right: .3rem; }
-td.words, th.words { text-align: left; white-space: normal; } .out { color: #c9302c; font-weight: 600; } .done { font-weight: 600; }
+.words { text-align: left; white-space: normal; } div.words { min-width: 20rem; } .out { color: #c9302c; font-weight: 600; } .done { font-weight: 600; }
 @media (prefers-color-scheme: dark) { .out { color: #ff8a80; } } @media print { body { max-width: none; margin: 0; } figure, table { break-inside: avoid; } }
 </style>
 ";
@@ -140,7 +140,11 @@ fn parameters(page: &mut String, report: &Report) {
             c.upper, c.lower, c.cobb_deg, c.cobb_sd_deg, c.convex_to, c.apex
         );
     }
-    if let Some(note) = report.posture_note() {
+    if let Some(mut note) = report.posture_note() {
+        // The note has the keys of the JSON; people read names. The longest first: one key ends like another.
+        let mut known: Vec<_> = report.parameters.iter().map(|(p, _)| (p.key, p.name)).collect();
+        known.sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
+        known.into_iter().for_each(|(key, name)| note = note.replace(key, name));
         let _infallible = writeln!(page, "<p><b>Posture:</b> {}.</p>", escaped(&note));
     }
     let corrections = &report.corrections;
@@ -211,6 +215,7 @@ fn segmentation(page: &mut String, content: &Content<'_>) {
     for v in content.vertebrae {
         let error = v.surface_error_mm.as_ref().map_or("-".into(), |e| format!("{:.2}, {:.2} mm", e.p50, e.p95));
         let doubts = if v.doubts.is_empty() { "none".to_owned() } else { escaped(&v.doubts.join("; ")) };
+        let doubts = format!("<div class=\"words\">{doubts}</div>");
         let volume = format!("{:.1} cm\u{b3}", v.volume_mm3 / 1000.0);
         push_row(page, &[escaped(&v.label), volume, format!("{:.2}", v.confidence), error, doubts], false);
     }
