@@ -21,7 +21,8 @@ if ! [ "$cache/peer" -nt .ci/openigtlink_peer.cpp ]; then
 fi
 ours=${2:-}
 if [ -z "$ours" ]; then
-    cargo build -q -p engine --example openigtlink_peer
+    # With nav_app, so that the features are those of the build that is there: engine alone would be built anew.
+    cargo build -q -p engine -p nav_app --example openigtlink_peer
     ours=${CARGO_TARGET_DIR:-target}/debug/examples/openigtlink_peer
 fi
 cpp=("$cache/peer")
