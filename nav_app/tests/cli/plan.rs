@@ -53,8 +53,11 @@ fn drawn_in_slicer(entry_lps: [f64; 3], target_lps: [f64; 3]) -> String {
     )
 }
 
-/// Screws of what a command printed: level and side, entry, diameter and length, grade, wall.
-fn screws(printed: &[u8]) -> Vec<(String, [f64; 3], [f64; 2], String, f64)> {
+/// Level and side, entry, diameter and length, grade, wall of a screw.
+type Compared = (String, [f64; 3], [f64; 2], String, f64);
+
+/// Screws of what a command printed.
+fn screws(printed: &[u8]) -> Vec<Compared> {
     let printed: Value = serde_json::from_slice(printed).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let number = |value: &Value| value.as_f64().unwrap();
