@@ -21,6 +21,11 @@ mod scene;
 mod scene;
 mod scene_input;
 mod shown_alignment;
+#[cfg_attr(
+    not(all(feature = "stream", feature = "scene")),
+    allow(dead_code, reason = "without a stream or a scene nobody waits for a turn")
+)]
+mod turn;
 #[cfg(feature = "scene")]
 mod xray_window;
 

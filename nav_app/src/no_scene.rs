@@ -13,6 +13,7 @@ use engine::rt::Snapshot;
 
 use crate::guide_view::GuideView;
 pub use crate::scene_input::{SceneHeader, SceneInput};
+use crate::turn::Turn;
 
 /// What every door says.
 const WITHOUT: &str = "this program was built without its scene; build it with the default features";
@@ -38,6 +39,14 @@ pub const fn display_name() -> Option<String> {
 /// # Errors
 /// Always.
 pub fn run_window(_: SceneInput) -> anyhow::Result<()> {
+    anyhow::bail!(WITHOUT)
+}
+
+/// Opens no window.
+///
+/// # Errors
+/// Always.
+pub fn run_window_in_turn(_: SceneInput, _: Option<Turn>) -> anyhow::Result<()> {
     anyhow::bail!(WITHOUT)
 }
 

@@ -4,8 +4,11 @@
 //! at least every [`SupervisorSettings::silence`]; what it writes is thrown away.
 //! One that ends by itself without an error was closed by its user and stays
 //! closed. Whoever is supervised is never waited for.
+//!
+//! With [`SupervisorSettings::standby`] a second process is kept ready out of sight, so that the time a window
+//! needs to begin does not count when the first one dies.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,17 +31,21 @@ pub struct SupervisorSettings {
     pub settling: Duration,
     /// Longest pause before a start; the first one after a good run is none.
     pub longest_pause: Duration,
+    /// Keep a second process ready. Every process then stays out of sight until it reads a line on its
+    /// standard input, and is to end when that input ends before.
+    pub standby: bool,
 }
 
 impl Default for SupervisorSettings {
     /// 1 s of silence, 20 s for the first word (a window on a slow machine), 5 s while it
-    /// settles, pauses of at most 1 s.
+    /// settles, pauses of at most 1 s, nobody on standby.
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(1),
             first_word: Duration::from_secs(20),
             settling: Duration::from_secs(5),
             longest_pause: Duration::from_secs(1),
+            standby: false,
         }
     }
 }
@@ -133,84 +140,143 @@ enum End {
     Closed,
     Died,
     Hung,
-    Stopped,
 }
 
-fn run(shared: &Shared, command: &dyn Fn() -> Command, settings: SupervisorSettings) {
-    let mut pause = Duration::ZERO;
-    while !shared.is_stopping.load(Ordering::Acquire) {
-        thread::sleep(pause);
-        let started = Instant::now();
-        let end = match command().stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
-            Ok(child) => {
-                shared.count(|counts| counts.starts += 1);
-                watch(shared, child, settings)
-            }
-            Err(_) => {
-                shared.count(|counts| counts.failed_starts += 1);
-                End::Died
-            }
-        };
-        shared.said.store(false, Ordering::Release);
-        shared.process.store(0, Ordering::Release);
-        match end {
-            End::Closed => {
-                shared.is_closed.store(true, Ordering::Release);
-                return;
-            }
-            End::Stopped => return,
-            End::Died => shared.count(|counts| counts.deaths += 1),
-            End::Hung => shared.count(|counts| counts.hangs += 1),
-        }
-        // One that dies as soon as it is started must not keep the machine busy.
-        let is_good = started.elapsed() >= settings.longest_pause;
-        pause = if is_good { Duration::ZERO } else { (2 * pause).max(LOOK).min(settings.longest_pause) };
-    }
+/// A process that was started.
+struct Process {
+    child: Child,
+    words: Arc<AtomicU64>,
+    heard: u64,
+    last: Instant,
+    started: Instant,
 }
 
-fn watch(shared: &Shared, mut child: Child, settings: SupervisorSettings) -> End {
-    shared.process.store(u64::from(child.id()), Ordering::Release);
-    let words = Arc::new(AtomicU64::new(0));
-    if let Some(pipe) = child.stdout.take() {
-        let words = words.clone();
-        // Ends with the pipe, that is with the process.
-        let listening = thread::Builder::new().name("supervisor-pipe".into()).spawn(move || listen(pipe, &words));
-        if listening.is_err() {
-            return end(&mut child, End::Died);
+impl Process {
+    /// `None` when the system refuses the process or a thread.
+    fn start(mut command: Command, settings: SupervisorSettings) -> Option<Self> {
+        let stdin = if settings.standby { Stdio::piped() } else { Stdio::null() };
+        let mut child = command.stdin(stdin).stdout(Stdio::piped()).spawn().ok()?;
+        let words = Arc::new(AtomicU64::new(0));
+        if let Some(pipe) = child.stdout.take() {
+            let words = words.clone();
+            // Ends with the pipe, that is with the process.
+            let listening = thread::Builder::new().name("supervisor-pipe".into()).spawn(move || listen(pipe, &words));
+            if listening.is_err() {
+                child.kill().ok();
+                child.wait().ok();
+                return None;
+            }
+        }
+        let now = Instant::now();
+        Some(Self { child, words, heard: 0, last: now, started: now })
+    }
+
+    /// Tells one that waits to come into sight.
+    fn show(&mut self) {
+        if let Some(mut stdin) = self.child.stdin.take() {
+            // One that has ended in the meantime is seen at the next look.
+            stdin.write_all(b"show\n").ok();
         }
     }
-    let (mut heard, mut last) = (0, Instant::now());
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return End::Closed,
-            Ok(Some(_)) | Err(_) => return End::Died,
+
+    const fn is_settled(&self) -> bool {
+        self.heard >= SETTLED
+    }
+
+    /// How it ended, once it has. One that hangs is killed, not waited for.
+    fn look(&mut self, settings: SupervisorSettings) -> Option<End> {
+        match self.child.try_wait() {
+            Ok(Some(status)) if status.success() => return Some(End::Closed),
+            Ok(Some(_)) | Err(_) => return Some(End::Died),
             Ok(None) => {}
         }
-        if shared.is_stopping.load(Ordering::Acquire) {
-            return end(&mut child, End::Stopped);
+        let now_heard = self.words.load(Ordering::Acquire);
+        if now_heard != self.heard {
+            (self.heard, self.last) = (now_heard, Instant::now());
         }
-        let now_heard = words.load(Ordering::Acquire);
-        if now_heard != heard {
-            (heard, last) = (now_heard, Instant::now());
-            shared.said.store(true, Ordering::Release);
-        }
-        let allowed = match heard {
+        let allowed = match self.heard {
             0 => settings.first_word,
             1..SETTLED => settings.settling.max(settings.silence),
             _ => settings.silence,
         };
-        if last.elapsed() > allowed {
-            return end(&mut child, End::Hung);
+        if self.last.elapsed() <= allowed {
+            return None;
         }
-        thread::sleep(LOOK);
+        // One that has ended in the meantime needs no killing.
+        self.child.kill().ok();
+        Some(End::Hung)
     }
 }
 
-fn end(child: &mut Child, end: End) -> End {
-    // One that has ended in the meantime needs no killing.
-    child.kill().ok();
-    child.wait().ok();
-    end
+/// When the next process may be started: one that dies as soon as it is started must not keep the machine busy.
+struct Pace {
+    pause: Duration,
+    not_before: Instant,
+}
+
+impl Pace {
+    fn start(
+        &mut self,
+        shared: &Shared,
+        command: &dyn Fn() -> Command,
+        settings: SupervisorSettings,
+    ) -> Option<Process> {
+        if Instant::now() < self.not_before {
+            return None;
+        }
+        let process = Process::start(command(), settings);
+        if process.is_some() {
+            shared.count(|counts| counts.starts += 1);
+        } else {
+            shared.count(|counts| counts.failed_starts += 1);
+            self.ended(Duration::ZERO, settings);
+        }
+        process
+    }
+
+    fn ended(&mut self, lived: Duration, settings: SupervisorSettings) {
+        let is_good = lived >= settings.longest_pause;
+        self.pause = if is_good { Duration::ZERO } else { (2 * self.pause).max(LOOK).min(settings.longest_pause) };
+        self.not_before = Instant::now() + self.pause;
+    }
+}
+
+fn run(shared: &Shared, command: &dyn Fn() -> Command, settings: SupervisorSettings) {
+    let mut pace = Pace { pause: Duration::ZERO, not_before: Instant::now() };
+    let (mut shown, mut spare): (Option<Process>, Option<Process>) = (None, None);
+    // Killed, but not gone yet: threads of a large process end one by one.
+    let mut leaving: Vec<Child> = Vec::new();
+    while !shared.is_stopping.load(Ordering::Acquire) && !shared.is_closed.load(Ordering::Acquire) {
+        if shown.is_none() {
+            shown = spare.take().or_else(|| pace.start(shared, command, settings));
+            shown.iter_mut().for_each(Process::show);
+        } else if settings.standby && spare.is_none() && shown.as_ref().is_some_and(Process::is_settled) {
+            spare = pace.start(shared, command, settings);
+        }
+        for (place, is_shown) in [(&mut shown, true), (&mut spare, false)] {
+            let Some(end) = place.as_mut().and_then(|process| process.look(settings)) else { continue };
+            let Some(process) = place.take() else { continue };
+            match end {
+                End::Closed if is_shown => shared.is_closed.store(true, Ordering::Release),
+                End::Closed | End::Died => shared.count(|counts| counts.deaths += 1),
+                End::Hung => shared.count(|counts| counts.hangs += 1),
+            }
+            pace.ended(process.started.elapsed(), settings);
+            leaving.push(process.child);
+        }
+        let id = shown.as_ref().map_or(0, |process| u64::from(process.child.id()));
+        shared.process.store(id, Ordering::Release);
+        shared.said.store(shown.as_ref().is_some_and(|process| process.heard > 0), Ordering::Release);
+        leaving.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        thread::sleep(LOOK);
+    }
+    leaving.extend(shown.into_iter().chain(spare).map(|process| process.child));
+    for mut child in leaving {
+        child.kill().ok();
+        child.wait().ok();
+    }
+    shared.said.store(false, Ordering::Release);
+    shared.process.store(0, Ordering::Release);
 }
 
 fn listen(mut pipe: ChildStdout, words: &AtomicU64) {
@@ -257,6 +323,23 @@ mod tests {
             let process = supervisor.process().unwrap();
             Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
             until(|| supervisor.counts().deaths == death && supervisor.process().is_some_and(|new| new != process));
+        }
+        assert_eq!(supervisor.counts().hangs, 0);
+    }
+
+    /// The second process says who it is when it is shown, which it is as soon as the first has died.
+    #[test]
+    fn one_on_standby_takes_over_and_is_replaced() {
+        let script = "(while :; do echo up; sleep 0.02; done) & read line; [ \"$line\" = show ] || exit 3; wait";
+        let supervisor = shell(script, SupervisorSettings { standby: true, ..quick() });
+        for death in 1..=3 {
+            // One is shown, the next one waits.
+            until(|| supervisor.process().is_some() && supervisor.counts().starts == death + 1);
+            thread::sleep(Duration::from_millis(100));
+            let process = supervisor.process().unwrap();
+            Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
+            until(|| supervisor.counts().deaths == death && supervisor.process().is_some_and(|new| new != process));
+            assert_eq!(supervisor.counts().starts, death + 1, "it was started before the other one died");
         }
         assert_eq!(supervisor.counts().hangs, 0);
     }

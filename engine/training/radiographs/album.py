@@ -28,18 +28,22 @@ class Album:
     """Every picture of a folder; `refresh` takes up those that came since."""
 
     def __init__(self, folder: Path):
-        self.folder, self.seen, self.pictures = folder, set(), []
+        self.folder, self.seen, self.pictures, self.soft = folder, set(), [], []
         self.refresh()
 
     def refresh(self):
-        for path in sorted(self.folder.glob("*.pkl")):
-            if path.name not in self.seen:
-                self.seen.add(path.name)
-                one = pickle.loads(path.read_bytes())
-                self.pictures.append(prepared(one))
+        for pictures, pattern in ((self.pictures, "*.pkl"), (self.soft, "soft/*.pkl")):
+            for path in sorted(self.folder.glob(pattern)):
+                if path not in self.seen:
+                    self.seen.add(path)
+                    pictures.append(prepared(pickle.loads(path.read_bytes())))
 
     def draw(self, rng):
         return self.pictures[rng.integers(len(self.pictures))]
+
+    def texture(self, rng):
+        """A picture of soft tissue without a spine, or None: half of the time, and where there is none."""
+        return self.soft[rng.integers(len(self.soft))] if self.soft and rng.random() < 0.5 else None
 
 
 def prepared(one):
@@ -113,6 +117,17 @@ def letterbox(one):
     return tuple(factor), tuple(offset)
 
 
+def under(rng, image, soft, mm):
+    """Lays a random part of `soft` (a real trunk without spine) over an image of `mm` a pixel, both in local contrast."""
+    seen = soft["seen"]
+    size = [max(8, min(int(n * mm / soft["pixel_mm"]), m)) for n, m in zip(image.shape, seen.shape)]
+    top, left = (int(rng.integers(m - n + 1)) for n, m in zip(size, seen.shape))
+    part = Image.fromarray(seen[top : top + size[0], left : left + size[1]])
+    part = np.asarray(part.resize(image.shape[::-1], Image.BILINEAR), np.float32) / 255
+    part = part[:, ::-1] if rng.random() < 0.5 else part
+    return np.clip(image + rng.uniform(0.2, 1.1) * (part - 0.5), 0, 1)
+
+
 def exposed(rng, canvas):
     """What lies over the bones, contrast, blur and noise of what the detector sees."""
     canvas = (canvas - 0.5) * rng.uniform(0.8, 1.2) + 0.5
@@ -148,8 +163,10 @@ def bowel(rng, shape):
     return ndi.gaussian_filter(np.asarray(drawn, np.float32) / 255, rng.uniform(0.7, 1.8))
 
 
-def detector_sample(rng, one, size):
-    """A part of the canvas of `size` with boxes in it: image [rows, columns], boxes [n, 5] (class, edges)."""
+def detector_sample(rng, one, size, soft=None):
+    """A part of the canvas of `size` with boxes in it: image [rows, columns], boxes [n, 5] (class, edges).
+
+    `soft` is laid over it (`under`)."""
     factor, offset = letterbox(one)
     zoom = rng.uniform(0.8, 1.2) * np.exp(rng.uniform(-0.05, 0.05, 2))
     factor = (factor[0] * zoom[0], factor[1] * zoom[1])
@@ -165,6 +182,8 @@ def detector_sample(rng, one, size):
         shape = [n * f for n, f in zip(one["grey"].shape, factor)]
         origin = [int(rng.uniform(-0.3 * s, max(n - 0.7 * s, 1))) for n, s in zip(shape, size)]
     image = on_canvas(one, factor, origin, size)
+    if soft is not None:
+        image = under(rng, image, soft, one["pixel_mm"] / factor[0])
     boxes = inside(boxes - np.array([0, origin[1], origin[0], origin[1], origin[0]], np.float32), size)
     if rng.random() < 0.5:
         image = image[:, ::-1]
@@ -200,14 +219,21 @@ def bilinear(array, columns, rows):
     return F.grid_sample(source, grid, padding_mode="border", align_corners=True)[0, 0]
 
 
+def crop_contrast(crop):
+    return local_contrast(crop.numpy(), CROP_RADIUS * len(crop) // CROP)
+
+
 def standardised(crop):
     """What the contour network sees of a crop: local contrast, less its mean, over its standard deviation."""
-    crop = torch.from_numpy(local_contrast(crop.numpy(), CROP_RADIUS * len(crop) // CROP))
+    return normal(torch.from_numpy(crop_contrast(crop)))
+
+
+def normal(crop):
     return (crop - crop.mean()) / (crop.std() + 1e-6)
 
 
-def contour_sample(rng, one, crop=CROP):
-    """A crop [1, crop, crop] about a body and its mask."""
+def contour_sample(rng, one, crop=CROP, soft=None):
+    """A crop [1, crop, crop] about a body and its mask; `soft` is laid over it (`under`)."""
     _, box, shape, bits = one["contours"][rng.integers(len(one["contours"]))]
     mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
     columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))), crop)
@@ -223,4 +249,7 @@ def contour_sample(rng, one, crop=CROP):
     target = bilinear(truth, columns - low[1] + 20, rows - low[0] + 20) > 0.5
     if rng.random() < 0.5:
         image, target = image.flip(1), target.flip(1)
-    return standardised(image)[None], target[None].float()
+    image = crop_contrast(image)
+    if soft is not None:
+        image = under(rng, image, soft, one["pixel_mm"] * (columns[1] - columns[0]))
+    return normal(torch.from_numpy(image))[None], target[None].float()

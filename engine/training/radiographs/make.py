@@ -10,6 +10,7 @@ import torch
 from radiographs import picture, pieces, scan, spine
 
 CHEST_SHARE = 0.15
+SOFT_COUNT = 90  # pictures of the chest CT without its spine, whose texture is laid over others
 
 
 def store(path: Path, made) -> None:
@@ -19,6 +20,16 @@ def store(path: Path, made) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_bytes(pickle.dumps({"grey": grey, "boxes": boxes, "contours": packed, "pixel_mm": pixel_mm}))
     fresh.replace(path)
+
+
+def make_soft(options):
+    """Pictures of a trunk without a spine, in `soft` beside the others."""
+    folder = options.out / "soft"
+    folder.mkdir(exist_ok=True)
+    trunk = scan.Scan(options.data, "chest", boneless=True)
+    for n in range(SOFT_COUNT):
+        if not (folder / f"{n:05d}.pkl").exists():
+            store(folder / f"{n:05d}.pkl", trunk.make(np.random.default_rng([options.seed + 1, n])))
 
 
 def main():
@@ -35,6 +46,8 @@ def main():
     torch.set_num_threads(1)
     library = spine.load(options.pieces, options.sources)
     real = scan.Scan(options.data, "chest") if options.data else None
+    if options.data:
+        make_soft(options)
     for n in range(options.first, options.first + options.count):
         path = options.out / f"{n:05d}.pkl"
         if path.exists():

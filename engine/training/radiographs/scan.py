@@ -17,6 +17,7 @@ USES = 8  # pictures of a bend before the next
 
 
 IMAGES = {"chest": "ct/chest_lidc_0001/ct.nii.gz", "abdomen": "ct/abdomen_pelvis_3mm/ct.nii.gz"}
+MUSCLE = 1.05  # attenuation, water 1
 S1 = 26  # its label; the others count down from C1 = 50
 
 
@@ -32,11 +33,19 @@ def grid_of(data: Path, source: str):
     return (1 + hu / 1000).astype(np.float32), labels
 
 
-class Scan:
-    """A CT and the bodies in it; `plain` leaves it as it is but for a turn."""
+SPINE = range(S1, 51)
+SPINE_MARGIN_MM = 4.0
 
-    def __init__(self, data: Path, source: str, plain=False):
+
+class Scan:
+    """A CT and the bodies in it; `plain` leaves it as it is but for a turn, `boneless` puts muscle in place of the spine."""
+
+    def __init__(self, data: Path, source: str, plain=False, boneless=False):
         self.water, labels = grid_of(data, source)
+        if boneless:
+            apart_mm = ndi.distance_transform_edt(~np.isin(labels, SPINE)) * SPACING_MM
+            self.water[apart_mm < SPINE_MARGIN_MM] = MUSCLE
+            labels = np.zeros_like(labels)
         self.bodies = np.zeros_like(labels)
         self.plain, self.uses = plain, 0
         self.names = [*LEVELS, "sacrum"]

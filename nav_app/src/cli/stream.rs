@@ -106,6 +106,9 @@ pub struct ViewArguments {
     /// Show with dots on standard output that the viewer lives; for who watches it.
     #[arg(long, hide = true)]
     pub watched: bool,
+    /// Stay out of sight until a line comes on standard input; for who watches it.
+    #[arg(long, hide = true, requires = "window")]
+    pub standby: bool,
 }
 
 fn parse_hz(text: &str) -> Result<f64, String> {

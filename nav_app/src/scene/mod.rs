@@ -45,6 +45,7 @@ mod screws;
 mod settings;
 mod slice_view;
 mod slices;
+mod standby;
 mod status;
 mod tool;
 mod tool_shape;
@@ -81,7 +82,7 @@ pub use volume::VolumeSettings;
 pub use volume::clip::{ClipBox, ToolCut};
 pub use volume::count::{RayWork, count as count_ray_work};
 pub use volume::transfer::Preset;
-pub use window::{SceneStart, run_window, run_window_with};
+pub use window::{SceneStart, run_window, run_window_in_turn, run_window_with};
 
 pub use crate::scene_input::{SceneHeader, SceneInput};
 #[cfg(feature = "xr")]

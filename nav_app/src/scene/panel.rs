@@ -240,9 +240,12 @@ pub fn spawn_banner(parent: &mut ChildSpawnerCommands<'_>) {
         align_items: AlignItems::Center,
         ..default()
     };
-    parent.spawn((node, BackgroundColor(palette::ALARM), Banner, Visibility::Hidden)).with_children(|banner| {
-        banner.spawn((text("", 48.0, palette::ON_ALARM), Field::Banner));
-    });
+    // Over everything else in the view: notes of screws and alignment have nothing to tell under an alarm.
+    parent.spawn((node, BackgroundColor(palette::ALARM), Banner, ZIndex(1), Visibility::Hidden)).with_children(
+        |banner| {
+            banner.spawn((text("", 48.0, palette::ON_ALARM), Field::Banner));
+        },
+    );
 }
 
 #[cfg(test)]

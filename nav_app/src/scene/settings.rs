@@ -99,6 +99,12 @@ impl SettingsFile {
     pub const fn new(path: PathBuf) -> Self {
         Self { path, changed: None }
     }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Saves what was chosen when nothing more has been chosen for a second, or the

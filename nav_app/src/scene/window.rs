@@ -33,12 +33,14 @@ use super::quality::{Adaptive, Quality};
 use super::settings::{self, SceneSettings, SettingsFile};
 use super::slice_view::Screens;
 use super::slices::SliceWindow;
+use super::standby;
 use super::vertebrae::IsCoarse;
 use super::video::{self, Video};
 use super::volume::transfer::Preset;
 use super::volume::{Volume, VolumeSettings};
 use super::widgets::{self, text};
 use super::{ColumnScreens, Content, SceneInput, adapter, palette, practice};
+use crate::turn::Turn;
 
 const TITLE: &str = "SpineNav - research use only";
 /// Time between frames on a software device, which shares the processor with
@@ -77,6 +79,8 @@ pub struct SceneStart {
     pub opener: Option<Arc<dyn Open>>,
     /// Practise by mouse: the bone can be touched.
     pub practice: Option<practice::Behind>,
+    /// Stay out of sight until then.
+    pub turn: Option<Turn>,
 }
 
 impl SceneStart {
@@ -105,16 +109,25 @@ pub fn run_window(input: SceneInput) -> Result<()> {
     run_window_with(input, SceneStart::of_user()).map(|_| ())
 }
 
+/// As [`run_window`], out of sight until its turn, if it has to wait for one.
+///
+/// # Errors
+/// As there.
+pub fn run_window_in_turn(input: SceneInput, turn: Option<Turn>) -> Result<()> {
+    run_window_with(input, SceneStart { turn, ..SceneStart::of_user() }).map(|_| ())
+}
+
 /// As [`run_window`], begun as asked for. Returns what the user opened by
 /// dropping it on the window: then the window was closed to make room for it.
 ///
 /// # Errors
 /// As there; or the folder of the video cannot be used.
 pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Opened>> {
-    let SceneStart { settings, settings_file, video, opener, practice } = start;
+    let SceneStart { settings, settings_file, video, opener, practice, turn } = start;
     let SceneSettings { window: grey, slices, volume } = settings;
     let device = adapter::for_window()?;
-    let window = Window { title: TITLE.into(), resolution: WindowResolution::new(1920, 1080), ..default() };
+    let resolution = WindowResolution::new(1920, 1080);
+    let window = Window { title: TITLE.into(), resolution, visible: turn.is_none(), ..default() };
     let mut app = App::new();
     app.add_plugins(super::plugins(Some(window))).init_resource::<IsChosen>();
     if device.is_software {
@@ -161,6 +174,9 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
         .add_systems(Update, (draw_when_needed, fit).chain().after(camera::follow_orbit).before(labels::place));
     if let Some(behind) = practice {
         practice::plugin(&mut app, behind);
+    }
+    if let Some(turn) = turn {
+        standby::plugin(&mut app, turn);
     }
     if device.is_software {
         super::run_on_one_thread(&mut app);

@@ -10,7 +10,8 @@ use crate::cli::EngineArguments;
 use crate::failure::{Blame, Failure};
 use crate::scene;
 
-/// Starts this program as a viewer in a window, and again when it dies.
+/// Starts this program as a viewer in a window, and another one that waits out of sight to take over when it dies:
+/// with a software driver a window needs 3 s until it shows the scene.
 ///
 /// # Errors
 /// There is no display, or the system refuses a thread.
@@ -26,7 +27,7 @@ pub fn supervise(options: &EngineArguments) -> Result<Supervisor, Failure> {
         command.args(&arguments);
         command
     };
-    Supervisor::start(command, SupervisorSettings::default()).internal()
+    Supervisor::start(command, SupervisorSettings { standby: true, ..SupervisorSettings::default() }).internal()
 }
 
 /// The viewer's command line. A wildcard to listen on is no place to connect to.
@@ -34,7 +35,9 @@ fn arguments(options: &EngineArguments) -> Vec<OsString> {
     let listen = options.listen.first().map_or("tcp/127.0.0.1:7447", String::as_str);
     let connect = listen.replace("/0.0.0.0:", "/127.0.0.1:").replace("/[::]:", "/[::1]:");
     let mut arguments: Vec<OsString> =
-        ["view", "--window", "--watched", "--name", &options.wire.name, "--connect", &connect].map(Into::into).into();
+        ["view", "--window", "--watched", "--standby", "--name", &options.wire.name, "--connect", &connect]
+            .map(Into::into)
+            .into();
     let files: [(&str, Option<&Path>); 5] = [
         ("--case", Some(&options.session.case)),
         ("--ct", options.session.ct.as_deref()),

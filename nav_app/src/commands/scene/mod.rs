@@ -64,7 +64,8 @@ pub fn run(options: &SceneArguments, quiet: bool) -> Result<Output, Failure> {
         stages.stage("show");
         let snapshots = Box::new(Demonstration::moving(&case, state));
         let opener: Option<Arc<dyn scene::Open>> = Some(Arc::new(dropped::Dropped));
-        let start = SceneStart { settings, settings_file, video: options.video.clone(), opener, practice: None };
+        let video = options.video.clone();
+        let start = SceneStart { settings, settings_file, video, opener, practice: None, turn: None };
         let opened = scene::run_window_with(SceneInput { case, snapshots, header }, start).internal()?;
         if let Some(opened) = opened {
             dropped::show(options, &opened)?;

@@ -1,6 +1,7 @@
 //! The scene in a window, fed by the stream.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::commands::plan;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 use crate::scene::{self, SceneHeader, SceneInput, SnapshotFeed};
+use crate::turn::Turn;
 
 /// Opens the window and draws until it is closed.
 pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failure> {
@@ -46,8 +48,10 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
         ..SceneHeader::default()
     };
     let watched = options.watched.then(|| Mutex::new(None));
-    let snapshots = Box::new(RemoteFeed { viewer, shown: Mutex::new((0, LinkState::Waiting)), watched });
-    scene::run_window(SceneInput { case, snapshots, header }).internal()?;
+    let turn = options.standby.then(Turn::of_stdin).transpose().internal()?;
+    let waits = turn.clone().map(|turn| (turn, AtomicU32::new(0)));
+    let snapshots = Box::new(RemoteFeed { viewer, shown: Mutex::new((0, LinkState::Waiting)), watched, waits });
+    scene::run_window_in_turn(SceneInput { case, snapshots, header }, turn).internal()?;
     Ok(Output { json: json!({ "ended": "closed" }), text: "The window was closed.".into(), is_refused: false })
 }
 
@@ -59,7 +63,12 @@ struct RemoteFeed {
     /// When the last sign of life was given, for who watches this process. The
     /// scene asks once a frame: a scene that hangs gives none.
     watched: Option<Mutex<Option<Instant>>>,
+    /// The turn that a window on standby waits for, and the snapshots it was given before.
+    waits: Option<(Turn, AtomicU32)>,
 }
+
+/// Snapshots that a window out of sight is given, so that everything has been drawn once; more would cost without use.
+const REHEARSED: u32 = 20;
 
 impl RemoteFeed {
     fn show_life(&self) {
@@ -76,6 +85,20 @@ impl RemoteFeed {
 impl SnapshotFeed for RemoteFeed {
     fn latest(&self) -> Option<Snapshot> {
         self.show_life();
+        let is_rehearsed = |given: &AtomicU32| given.load(Ordering::Relaxed) >= REHEARSED;
+        if self.waits.as_ref().is_some_and(|(turn, given)| !turn.has_come() && is_rehearsed(given)) {
+            return None;
+        }
+        let latest = self.newest();
+        if let Some((_, given)) = self.waits.as_ref().filter(|_| latest.is_some()) {
+            given.fetch_add(1, Ordering::Relaxed);
+        }
+        latest
+    }
+}
+
+impl RemoteFeed {
+    fn newest(&self) -> Option<Snapshot> {
         let now = (self.viewer.counts().snapshots, self.viewer.view());
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *shown, (now.0, now.1.state));
