@@ -36,11 +36,34 @@ class Samples(unittest.TestCase):
             self.assertGreater(float(image[mask > 0].mean()), float(image[mask == 0].mean()) + 1)
             self.assertAlmostEqual(float(image.mean()), 0, places=3)
 
+    def test_a_trunk_is_laid_over_a_sample_and_moves_no_box(self):
+        grey = np.zeros((300, 200), np.uint16)
+        grey[::20] = 60000  # stripes
+        soft = album.prepared({"grey": grey, "boxes": np.zeros((0, 5), np.float32), "contours": [], "pixel_mm": 1.0})
+        plain, boxes = album.detector_sample(np.random.default_rng(3), picture(), (192, 96))
+        over, same = album.detector_sample(np.random.default_rng(3), picture(), (192, 96), soft)
+        self.assertEqual(over.shape, plain.shape)
+        self.assertEqual(len(boxes), len(same))
+        image = np.full((64, 64), 0.5, np.float32)
+        laid = album.laid_over(np.random.default_rng(1), image, soft, 1.0)
+        self.assertGreater(float(laid.mean(1).std()), 3 * float(laid.mean(0).std()))
+        self.assertTrue(0 <= laid.min() and laid.max() <= 1)
+
     def test_the_letterbox_is_the_programs(self):
         # kernels::detect::Letterbox: 1000 x 400 on 640 x 288 is 640 x 256 at column 16.
         factor, offset = album.letterbox(picture(1000, 400))
         self.assertEqual((round(1000 * factor[0]), round(400 * factor[1])), (640, 256))
         self.assertEqual(offset, (0, 16))
+
+
+class Looks(unittest.TestCase):
+    def test_two_looks_are_joined_as_the_program_does(self):
+        # The same boxes as in kernels/src/detect/mirrored.rs, the mirrored ones turned back.
+        at = lambda left: [left, 0.0, left + 10.0, 10.0]
+        plain = np.array([at(60), at(22), at(20)]), np.array([0.8, 0.7, 0.6]), np.array([2, 1, 2])
+        mirrored = np.array([at(85), at(21)]), np.array([0.4, 0.2]), np.array([2, 2])
+        found = evaluate.agreed(plain, mirrored)
+        np.testing.assert_allclose(found[:, :3], [[2, 0.4, 60], [2, 0.4, 20.25], [1, 0.35, 22], [2, 0.2, 85]], atol=1e-6)
 
 
 class Loss(unittest.TestCase):

@@ -2,7 +2,7 @@
 
 use geom::nalgebra::Vector3;
 use kernels::Tensor;
-use kernels::detect::{Letterbox, detect};
+use kernels::detect::{Detection, Letterbox, agreed, decode};
 use rayon::prelude::*;
 
 use super::contrast::local_contrast;
@@ -43,32 +43,42 @@ pub struct Found {
     pub confidence: f64,
 }
 
-/// Everything that the detector finds, best first.
+/// Everything that the detector finds, best first: in the picture and in its mirror image, joined.
 ///
 /// # Errors
 /// [`NetworksError`] when the network or its device fails.
 ///
-/// Cost: 0.3 s on two cores.
+/// Cost: 0.6 s on two cores.
 pub fn find(radiograph: &Radiograph, networks: &mut RunningNetworks) -> Result<Vec<Found>, NetworksError> {
     let frame = Frame::around(radiograph);
     let letterbox = Letterbox::new(frame.size, CANVAS)?;
-    let input = canvas(radiograph, &frame, &letterbox)?;
-    let mut maps = Vec::new();
-    let failed = |source| NetworksError::Network { name: super::networks::DETECTOR, source };
-    networks.detector.run(&input, &mut maps).map_err(failed)?;
-    let boxes = detect(&maps, networks.classes, &networks.anchors, &networks.suppression, &letterbox)?;
-    let found = |d: &kernels::detect::Detection| {
+    let mut plane = canvas(radiograph, &frame, &letterbox);
+    let plain = look(&plane, networks)?;
+    plane.chunks_mut(CANVAS[1]).for_each(<[f32]>::reverse);
+    let mirrored = look(&plane, networks)?;
+    let found = |d: &Detection| {
         let kind = [Kind::C2, Kind::Head, Kind::Vertebra].get(d.class).copied()?;
+        let area = letterbox.to_image(d.area);
         // The detector counts from the first pixel's corner, we from its middle.
         let [above, before] = frame.before;
-        let left = f64::from(d.area.left) - before - 0.5;
-        let right = f64::from(d.area.right) - before - 0.5;
-        let top = f64::from(d.area.top) - above - 0.5;
-        let bottom = f64::from(d.area.bottom) - above - 0.5;
+        let left = f64::from(area.left) - before - 0.5;
+        let right = f64::from(area.right) - before - 0.5;
+        let top = f64::from(area.top) - above - 0.5;
+        let bottom = f64::from(area.bottom) - above - 0.5;
         let bounds = Bounds { left, top, right, bottom };
         bounds.is_usable().then_some(Found { kind, bounds, confidence: f64::from(d.confidence) })
     };
+    let boxes = agreed(plain, mirrored, CANVAS[1] as f32, &networks.suppression)?;
     Ok(boxes.iter().filter_map(found).collect())
+}
+
+/// Candidates on a canvas, down to half the confidence asked for.
+fn look(plane: &[f32], networks: &mut RunningNetworks) -> Result<Vec<Detection>, NetworksError> {
+    let input = Tensor::new([3, 1, CANVAS[0], CANVAS[1]], plane.repeat(3))?;
+    let mut maps = Vec::new();
+    let failed = |source| NetworksError::Network { name: super::networks::DETECTOR, source };
+    networks.detector.run(&input, &mut maps).map_err(failed)?;
+    Ok(decode(&maps, networks.classes, &networks.anchors, networks.suppression.confidence / 2.0)?)
 }
 
 /// The picture with room around it.
@@ -93,9 +103,9 @@ impl Frame {
     }
 }
 
-/// The radiograph's local contrast on the canvas, three times; each canvas pixel is the
-/// mean of what it covers, so that nothing aliases.
-fn canvas(radiograph: &Radiograph, frame: &Frame, letterbox: &Letterbox) -> Result<Tensor, NetworksError> {
+/// The radiograph's local contrast on the canvas; each canvas pixel is the mean of what it covers, so that nothing
+/// aliases.
+fn canvas(radiograph: &Radiograph, frame: &Frame, letterbox: &Letterbox) -> Vec<f32> {
     let [height, width] = CANVAS;
     let (scaled, offset) = (letterbox.scaled(), letterbox.offset());
     let size = [radiograph.geometry.rows, radiograph.geometry.columns];
@@ -131,5 +141,5 @@ fn canvas(radiograph: &Radiograph, frame: &Frame, letterbox: &Letterbox) -> Resu
             out.copy_from_slice(seen);
         }
     }
-    Ok(Tensor::new([3, 1, height, width], plane.repeat(3))?)
+    plane
 }

@@ -117,7 +117,7 @@ def letterbox(one):
     return tuple(factor), tuple(offset)
 
 
-def under(rng, image, soft, mm):
+def laid_over(rng, image, soft, mm):
     """Lays a random part of `soft` (a real trunk without spine) over an image of `mm` a pixel, both in local contrast."""
     seen = soft["seen"]
     size = [max(8, min(int(n * mm / soft["pixel_mm"]), m)) for n, m in zip(image.shape, seen.shape)]
@@ -166,7 +166,7 @@ def bowel(rng, shape):
 def detector_sample(rng, one, size, soft=None):
     """A part of the canvas of `size` with boxes in it: image [rows, columns], boxes [n, 5] (class, edges).
 
-    `soft` is laid over it (`under`)."""
+    `soft` is laid over it (`laid_over`)."""
     factor, offset = letterbox(one)
     zoom = rng.uniform(0.8, 1.2) * np.exp(rng.uniform(-0.05, 0.05, 2))
     factor = (factor[0] * zoom[0], factor[1] * zoom[1])
@@ -183,7 +183,7 @@ def detector_sample(rng, one, size, soft=None):
         origin = [int(rng.uniform(-0.3 * s, max(n - 0.7 * s, 1))) for n, s in zip(shape, size)]
     image = on_canvas(one, factor, origin, size)
     if soft is not None:
-        image = under(rng, image, soft, one["pixel_mm"] / factor[0])
+        image = laid_over(rng, image, soft, one["pixel_mm"] / factor[0])
     boxes = inside(boxes - np.array([0, origin[1], origin[0], origin[1], origin[0]], np.float32), size)
     if rng.random() < 0.5:
         image = image[:, ::-1]
@@ -233,7 +233,7 @@ def normal(crop):
 
 
 def contour_sample(rng, one, crop=CROP, soft=None):
-    """A crop [1, crop, crop] about a body and its mask; `soft` is laid over it (`under`)."""
+    """A crop [1, crop, crop] about a body and its mask; `soft` is laid over it (`laid_over`)."""
     _, box, shape, bits = one["contours"][rng.integers(len(one["contours"]))]
     mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
     columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))), crop)
@@ -251,5 +251,5 @@ def contour_sample(rng, one, crop=CROP, soft=None):
         image, target = image.flip(1), target.flip(1)
     image = crop_contrast(image)
     if soft is not None:
-        image = under(rng, image, soft, one["pixel_mm"] * (columns[1] - columns[0]))
+        image = laid_over(rng, image, soft, one["pixel_mm"] * (columns[1] - columns[0]))
     return normal(torch.from_numpy(image))[None], target[None].float()

@@ -38,20 +38,50 @@ def overlap(a, b):
     return common / (area(a)[:, None] + area(b)[None] - common + 1e-9)
 
 
-def detected(network, one):
-    """Boxes [n, 6] (class, confidence, edges in the picture's pixels), best first, after suppression."""
-    factor, offset = album.letterbox(one)
-    canvas = album.on_canvas(one, factor, (-offset[0], -offset[1]), album.CANVAS)
-    with torch.no_grad():
-        boxes, scores, kinds = decoded(networks.maps_of(network, torch.from_numpy(canvas)[None]))
-    order = np.argsort(-scores)[: int((scores > CONFIDENCE).sum())][:3000]
+def suppressed(boxes, scores, kinds, least):
+    """Best first, those that overlap a better one of their class left out."""
+    order = np.argsort(-scores)[: int((scores > least).sum())][:3000]
     kept = []
     for n in order:
         same = [k for k in kept if kinds[k] == kinds[n]]
         if not same or overlap(boxes[n : n + 1], boxes[same]).max() <= OVERLAP:
             kept.append(n)
-    edges = (boxes[kept] - np.array(offset[::-1] * 2)) / np.array(factor[::-1] * 2)
-    return np.concatenate([kinds[kept, None], scores[kept, None], edges], 1).reshape(-1, 6)
+    return boxes[kept], scores[kept], kinds[kept]
+
+
+def agreed(plain, mirrored):
+    """Two looks joined, as `kernels::detect::agreed`: rows [class, confidence, edges], best first."""
+    taken, rows = set(), []
+    same = overlap(plain[0], mirrored[0]) * (plain[2][:, None] == mirrored[2][None])
+    for n, (edges, score, kind) in enumerate(zip(*plain)):
+        free = [k for k in range(same.shape[1]) if k not in taken]
+        best = max(free, key=lambda k: same[n, k], default=None)
+        if best is not None and same[n, best] > 0.5:
+            taken.add(best)
+            share = score / (score + mirrored[1][best])
+            rows.append([kind, (score + mirrored[1][best]) / 2, *(share * edges + (1 - share) * mirrored[0][best])])
+        else:
+            rows.append([kind, score / 2, *edges])
+    rows += [[mirrored[2][k], mirrored[1][k] / 2, *mirrored[0][k]] for k in range(len(mirrored[0])) if k not in taken]
+    rows = np.array([r for r in rows if r[1] > CONFIDENCE]).reshape(-1, 6)
+    return rows[np.argsort(-rows[:, 1], kind="stable")]
+
+
+def detected(network, one):
+    """Boxes [n, 6] (class, confidence, edges in the picture's pixels), best first, after suppression; the picture and
+    its mirror image joined, as the program does."""
+    factor, offset = album.letterbox(one)
+    canvas = album.on_canvas(one, factor, (-offset[0], -offset[1]), album.CANVAS)
+    looks = []
+    for image in (canvas, canvas[:, ::-1].copy()):
+        with torch.no_grad():
+            boxes, scores, kinds = decoded(networks.maps_of(network, torch.from_numpy(image)[None]))
+        if looks:
+            boxes[:, [0, 2]] = album.CANVAS[1] - boxes[:, [2, 0]]
+        looks.append(suppressed(boxes, scores, kinds, CONFIDENCE / 2))
+    found = agreed(*looks)
+    found[:, 2:] = (found[:, 2:] - np.array(offset[::-1] * 2)) / np.array(factor[::-1] * 2)
+    return found
 
 
 def average_precision(found, truths, kind):

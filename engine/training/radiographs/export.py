@@ -22,12 +22,12 @@ from radiographs.album import (
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
         "licence": "CC BY 3.0",
-        "seen": "label map (TotalSegmentator v2 output) and image, mirrored, scaled, turned and bent",
+        "seen": "label map (TotalSegmentator v2 output) and image, mirrored, scaled, turned and bent; the image without its spine laid over others",
     },
     {"name": "VerSe verse004, verse010, gl003 (manual masks)", "licence": "CC BY-SA 4.0", "seen": "label maps"},
     {"name": "HuBMAP Visible Human pelvis (male, female)", "licence": "CC BY 4.0", "seen": "voxelised meshes"},
@@ -38,7 +38,7 @@ HELD_OUT = [
 ]
 FAILURES = [
     "no real radiograph was available: trained and measured on radiographs computed from CTs and masks only",
-    "under an hour of training on one shared CPU core, not converged",
+    "one to two hours of training on one shared CPU core, not converged",
     "soft tissue, ribs, skull and arms of the composed spines are simple solids; all femoral heads are spheres",
 ]
 CONTRAST = {
@@ -88,7 +88,7 @@ def card(network: str, saved: dict, report: dict) -> dict:
         "training": {
             "steps": saved["step"],
             "cpu_minutes": round(saved["cpu_seconds"] / 60, 1),
-            "machine": f"1 x86-64 core with AVX2, f32, PyTorch {torch.__version__}",
+            "machine": f"1 x86-64 core, PyTorch {torch.__version__}",
             "optimiser": "AdamW, moving average 0.998 of the weights",
             **report.get("training", {}),
         },

@@ -2,7 +2,8 @@
 //!
 //! [`decode`] turns the maps into candidate boxes on the network's canvas,
 //! [`suppress`] keeps the best of those that overlap, and [`Letterbox`] maps
-//! them back to the radiograph. [`detect`] does all three.
+//! them back to the radiograph. [`detect`] does all three; [`agreed`] joins two
+//! looks at one picture.
 //!
 //! Promises: the formulae of YOLOv5 releases 6 and 7 (`tests/detection.rs`
 //! compares with PyTorch), the same boxes in the same order for the same
@@ -13,6 +14,7 @@
 mod boxes;
 mod decode;
 mod letterbox;
+mod mirrored;
 mod suppress;
 
 use thiserror::Error;
@@ -22,6 +24,7 @@ use crate::tensor::Tensor;
 pub use boxes::{Box2d, Detection};
 pub use decode::{Anchors, decode};
 pub use letterbox::Letterbox;
+pub use mirrored::agreed;
 pub use suppress::{Suppression, suppress};
 
 /// The maps or settings make no boxes.
