@@ -38,15 +38,7 @@ pub const fn display_name() -> Option<String> {
 ///
 /// # Errors
 /// Always.
-pub fn run_window(_: SceneInput) -> anyhow::Result<()> {
-    anyhow::bail!(WITHOUT)
-}
-
-/// Opens no window.
-///
-/// # Errors
-/// Always.
-pub fn run_window_in_turn(_: SceneInput, _: Option<Turn>) -> anyhow::Result<()> {
+pub fn run_window(_: SceneInput, _: Option<Turn>) -> anyhow::Result<()> {
     anyhow::bail!(WITHOUT)
 }
 

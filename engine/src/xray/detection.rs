@@ -48,7 +48,7 @@ pub struct Found {
 /// # Errors
 /// [`NetworksError`] when the network or its device fails.
 ///
-/// Cost: 0.6 s on two cores.
+/// Cost: two runs of the network, 0.27 s on one core with AMX.
 pub fn find(radiograph: &Radiograph, networks: &mut RunningNetworks) -> Result<Vec<Found>, NetworksError> {
     let frame = Frame::around(radiograph);
     let letterbox = Letterbox::new(frame.size, CANVAS)?;

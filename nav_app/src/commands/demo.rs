@@ -188,7 +188,7 @@ fn show(
     if !options.headless && scene::display_name().is_some() {
         let live = Arc::new(live);
         let input = SceneInput { case: case.clone(), snapshots: Box::new(Running(live.clone())), header };
-        scene::run_window(input).internal()?;
+        scene::run_window(input, None).internal()?;
         let summary = Arc::into_inner(live).and_then(LiveSession::stop);
         return Ok(Shown { summary, images: Vec::new(), notes });
     }

@@ -82,7 +82,7 @@ pub use volume::VolumeSettings;
 pub use volume::clip::{ClipBox, ToolCut};
 pub use volume::count::{RayWork, count as count_ray_work};
 pub use volume::transfer::Preset;
-pub use window::{SceneStart, run_window, run_window_in_turn, run_window_with};
+pub use window::{SceneStart, run_window, run_window_with};
 
 pub use crate::scene_input::{SceneHeader, SceneInput};
 #[cfg(feature = "xr")]

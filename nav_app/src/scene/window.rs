@@ -100,20 +100,12 @@ impl SceneStart {
     }
 }
 
-/// Opens the window as the user left it and draws until it is closed. Must be
-/// called on the main thread, once a process.
+/// Opens the window as the user left it and draws until it is closed; out of sight until its turn, if it has to wait
+/// for one. Must be called on the main thread, once a process.
 ///
 /// # Errors
 /// There is no display or no Vulkan device; the message says what helps.
-pub fn run_window(input: SceneInput) -> Result<()> {
-    run_window_with(input, SceneStart::of_user()).map(|_| ())
-}
-
-/// As [`run_window`], out of sight until its turn, if it has to wait for one.
-///
-/// # Errors
-/// As there.
-pub fn run_window_in_turn(input: SceneInput, turn: Option<Turn>) -> Result<()> {
+pub fn run_window(input: SceneInput, turn: Option<Turn>) -> Result<()> {
     run_window_with(input, SceneStart { turn, ..SceneStart::of_user() }).map(|_| ())
 }
 

@@ -107,5 +107,5 @@ fn header(options: &NavigateArguments, started: &Started) -> Result<SceneHeader,
 fn window(options: &NavigateArguments, started: &Started, plan: Vec<PlannedScrew>) -> Result<(), Failure> {
     let header = SceneHeader { plan: plan.into(), ..header(options, started)? };
     let snapshots = Box::new(Running(started.live.clone()));
-    scene::run_window(SceneInput { case: started.case.clone(), snapshots, header }).internal()
+    scene::run_window(SceneInput { case: started.case.clone(), snapshots, header }, None).internal()
 }

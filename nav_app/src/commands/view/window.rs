@@ -51,7 +51,7 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
     let turn = options.standby.then(Turn::of_stdin).transpose().internal()?;
     let waits = turn.clone().map(|turn| (turn, AtomicU32::new(0)));
     let snapshots = Box::new(RemoteFeed { viewer, shown: Mutex::new((0, LinkState::Waiting)), watched, waits });
-    scene::run_window_in_turn(SceneInput { case, snapshots, header }, turn).internal()?;
+    scene::run_window(SceneInput { case, snapshots, header }, turn).internal()?;
     Ok(Output { json: json!({ "ended": "closed" }), text: "The window was closed.".into(), is_refused: false })
 }
 
