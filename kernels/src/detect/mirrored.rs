@@ -82,7 +82,7 @@ mod tests {
         let found =
             agreed(plain, mirrored, 100.0, &Suppression { confidence: 0.25, ..Suppression::default() }).unwrap();
         let kept: Vec<_> = found.iter().map(|d| (d.class, (d.confidence * 100.0).round(), d.area.left)).collect();
-        assert_eq!(kept, [(2, 40.0, 20.25), (2, 40.0, 60.0), (1, 35.0, 22.0)], "{found:?}");
+        assert_eq!(kept, [(2, 40.0, 60.0), (2, 40.0, 20.25), (1, 35.0, 22.0)], "{found:?}");
     }
 
     #[test]
