@@ -4,7 +4,8 @@ KIND is `remote` (the head follows xr_motion.py), `simulated`, `killed` (the run
 came back), `taken` (another program had the headset for a while), `still` (the head stands still, and both eyes see what they saw before:
 .ci/golden/eye_left.png and eye_right.png; GOLDEN=write puts them there), or what the hands of
 xr_motion.py do: `grab` (compared with the pictures of a fourth argument, a folder), `size`, `refused`
-(a grab in guidance), `panel` (the slices pulled away) or `buttons` (window, look of the CT, cut)."""
+(a grab in guidance), `panel` (the slices pulled away), `buttons` (window, look of the CT, cut) or `practice`
+(landmarks and bone touched, registered, kept, in two processes of which the first was killed)."""
 
 import json
 import os
@@ -120,13 +121,17 @@ def check_hands(kind, session):
 def main():
     path, frames, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     told = json.load(open(path))
+    attempt = told.get("attempt")
+    told = told["headset"] if isinstance(told.get("headset"), dict) else told
     # A session's own report has no word about the processes that drew.
     session, processes = told.get("session", told), told.get("processes", {"starts": 1})
     assert session["frames_drawn"] >= frames, session
     states = session["states"]
     assert "focused" in states, states
     assert abs(session["pupils_mm"] - 63.0) < 5.0, session["pupils_mm"]
-    if kind == "killed":
+    if kind == "practice":
+        assert processes["starts"] == 2 and processes["deaths"] == 1, processes
+    elif kind == "killed":
         assert processes["starts"] >= 2 and processes["deaths"] + processes["hangs"] >= 1, processes
     else:
         assert processes["starts"] == 1, processes
@@ -143,6 +148,10 @@ def main():
                 pathlib.Path(image).name, *(f * s for f, s in zip(compare(image), (1, 100)))))
     if kind in ("grab", "size", "refused", "panel", "buttons"):
         check_hands(kind, session)
+    if kind == "practice":
+        assert attempt["landmark_fre_mm"] < 5.0 and attempt["strokes"] >= 3 and attempt["points"] >= 20, attempt
+        assert attempt["verdict"] != "none" and attempt["true_tre_mm"] < 5.0, attempt
+        print(f"{kind}: kept {attempt}")
     left, right = (bright_columns(image) for image in session["images"])
     # What is before both eyes lies farther right for the left one.
     assert left > right, (left, right)

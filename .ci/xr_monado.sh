@@ -4,7 +4,7 @@
 # a session; another program that takes the headset and gives it back.
 # $1 cache folder, $2 folder for pictures and reports (default: temporary);
 # XR_FRAMES frames of the long runs (default 500); XR_PROGRAM a program built with feature xr, instead of building one;
-# XR_PARTS some of: none remote killed taken still hands buttons guided slices simulated (default all).
+# XR_PARTS some of: none remote killed taken still hands buttons practice guided slices simulated (default all).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source .ci/common.sh
@@ -15,7 +15,7 @@ prefix=${XR_PREFIX:-$cache/trixie}
 started=$SECONDS
 say() { printf -- '-- %s (%s s)\n' "$1" "$((SECONDS - started))"; }
 
-need_packages patchelf python3
+need_packages patchelf procps python3
 bash .ci/xr_prefix.sh "$prefix"
 program=${XR_PROGRAM:-}
 if [ -z "$program" ]; then
@@ -40,7 +40,7 @@ export XDG_RUNTIME_DIR=$out/run VK_DRIVER_FILES=$prefix/usr/share/vulkan/icd.d/l
 mkdir -p -m 700 "$XDG_RUNTIME_DIR"
 service= motion= drawing=
 stop() { if [ -n "$1" ]; then kill -9 "$1" 2>/dev/null || true; wait "$1" 2>/dev/null || true; fi; }
-trap 'stop "$drawing"; stop "$motion"; stop "$service"; rm -f "$viewer"' EXIT
+trap 'pkill -9 -f "^$viewer " || true; stop "$drawing"; stop "$motion"; stop "$service"; rm -f "$viewer"' EXIT
 
 start_service() {
     rm -f "$XDG_RUNTIME_DIR/monado_comp_ipc"
@@ -94,7 +94,7 @@ session() {
     local name=$1 driver=$2
     start_service "$driver"
     rm -f "$out/go"
-    python3 .ci/xr_motion.py "$3" "$out/go" "$(pace)" & motion=$!
+    python3 .ci/xr_motion.py "$3" "$out/go" "$(pace)" "$out/$name.log" & motion=$!
     show "$name" "${@:4}" & drawing=$!
     until_told focused "$name"
     touch "$out/go"
@@ -170,6 +170,20 @@ if wants buttons; then
     say "buttons: the slices' window, the look of the CT, the cut"
     session buttons remote buttons scene 150
     judged buttons.json 150 buttons
+fi
+
+if wants practice; then
+    say "a practice by hand; its drawing process is killed at the third landmark and goes on there"
+    kill_drawing() {
+        until_told "practice: .*number=3" practice
+        pkill -9 -f "^$viewer rehearse .*--worker"
+    }
+    meanwhile=kill_drawing
+    rm -rf "$out/trainees"
+    session practice remote practice rehearse 0 --resolution 2 --verbose --trainee trainee-1 --results "$out/trainees"
+    meanwhile=
+    judged practice.json 60 practice
+    [ "$(wc -l < "$out/trainees/trainee-1.jsonl")" = 1 ]
 fi
 
 if wants guided; then

@@ -41,7 +41,14 @@ pub fn start_logging(verbose: u8, quiet: bool) {
     let quiet_graphics =
         format!("{level},wgpu_core=warn,wgpu_hal=off,naga=warn,bevy_render::renderer=error,winit=error,zenoh=error");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet_graphics));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // Colours are for people; a file keeps words.
+    let is_seen = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_seen)
+        .with_target(false)
+        .init();
 }
 
 /// Prints a result; nothing for a command that has printed all by itself.

@@ -11,6 +11,7 @@ pub use engine::plan::PlannedScrew;
 use engine::register::{Registration, Verdict, touched_places};
 use engine::surface::Mesh;
 use geom::{Ct, Patient, Point, Tip};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Blame, Failure};
 use crate::scene::SnapshotFeed;
@@ -108,8 +109,30 @@ impl Touched {
     }
 }
 
-/// A person's practice on a virtual patient, behind the window.
+/// What somebody who practises asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// Touches a place of the bone.
+    Touch(Point<Ct>),
+    /// Ends a stroke.
+    Lift,
+    /// Takes the last stroke back, or the last landmark.
+    Undo,
+    /// Registers for good.
+    Register,
+}
+
+/// A person's practice on a virtual patient, behind the window or the headset.
 pub trait Practising: Send {
+    /// What was asked for before the scene was lost; it is asked for again, in this order.
+    fn earlier(&self) -> Vec<Wish> {
+        Vec::new()
+    }
+
+    /// Is told each wish that is new, before it is done.
+    fn note(&mut self, _: Wish) {}
+
     /// Levels that can be touched.
     fn levels(&self) -> Vec<Level>;
 

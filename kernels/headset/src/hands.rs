@@ -32,6 +32,8 @@ pub struct HandState {
     pub grab: f32,
     /// How firmly the trigger of the cutting plane is held, 0 to 1.
     pub clip: f32,
+    /// True where there is such a trigger; a hand without one can only grab.
+    pub has_trigger: bool,
     /// Thumbstick, right and up positive, -1 to 1.
     pub stick: [f32; 2],
 }
@@ -145,12 +147,20 @@ impl Actions {
         };
         let value = |action: &Action<f32>| {
             let state = action.state(session, side).ok().filter(|state| state.is_active);
-            state.map_or(0.0, |state| unit(state.current_state))
+            state.map(|state| unit(state.current_state))
         };
+        let clip = value(&self.clip);
         let stick = self.window.state(session, side).ok().filter(|state| state.is_active);
         let stick = stick.map_or([0.0; 2], |s| [s.current_state.x, s.current_state.y].map(signed_unit));
         let aim = located(&self.aim, &self.aims);
-        Some(HandState { grip: Some(grip), aim, grab: value(&self.grab), clip: value(&self.clip), stick })
+        Some(HandState {
+            grip: Some(grip),
+            aim,
+            grab: value(&self.grab).unwrap_or_default(),
+            clip: clip.unwrap_or_default(),
+            has_trigger: clip.is_some(),
+            stick,
+        })
     }
 }
 
@@ -166,7 +176,7 @@ fn measured(flags: SpaceLocationFlags, pose: Posef) -> Option<HandPose> {
     (flags.contains(needed) && is_pose).then_some(HandPose { position_m, rotation })
 }
 
-/// A bare hand from its joints: it grabs by pinching thumb and index finger.
+/// A bare hand from its joints: it grabs by pinching thumb and index finger, and points where the palm's bones run.
 fn pinching(joints: &openxr::HandJointLocations) -> Option<HandState> {
     let at = |joint: HandJoint| {
         let place: &HandJointLocation = joints.get(usize::try_from(joint.into_raw()).ok()?)?;
@@ -175,7 +185,7 @@ fn pinching(joints: &openxr::HandJointLocations) -> Option<HandState> {
     let grip = at(HandJoint::PALM)?;
     let tips = at(HandJoint::THUMB_TIP).zip(at(HandJoint::INDEX_TIP));
     let grab = tips.map_or(0.0, |(thumb, index)| pinch(thumb.position_m, index.position_m));
-    Some(HandState { grip: Some(grip), grab, ..HandState::default() })
+    Some(HandState { grip: Some(grip), aim: Some(grip), grab, ..HandState::default() })
 }
 
 /// How firmly two finger tips pinch, 0 to 1.

@@ -311,18 +311,25 @@ pub struct RegisterArguments {
 
 /// Options of `rehearse`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("practising").multiple(true)))]
+#[command(group(
+    clap::ArgGroup::new("practising").multiple(true).arg("xr").conflicts_with_all(["script", "report"])
+))]
 pub struct RehearseArguments {
     /// JSON file that says what is rehearsed; without it everything is as below.
-    #[arg(conflicts_with = "practice")]
     pub script: Option<PathBuf>,
     /// Play one person's strokes on a virtual patient instead, and score them.
     #[arg(long, value_name = "STROKES.json", group = "practising")]
     pub practice: Option<PathBuf>,
     /// Practise in a window: touch the bone with the mouse, register with Enter. Patient and
     /// levels are those of --practice, which has no strokes then.
-    #[arg(long, group = "practising", conflicts_with_all = ["script", "report"])]
+    #[arg(long, group = "practising", conflicts_with = "xr")]
     pub by_mouse: bool,
+    /// A practice in a headset.
+    #[command(flatten)]
+    pub headset: HeadsetArguments,
+    /// Headset: folder of a practice that outlives the process that draws.
+    #[arg(long, hide = true, requires = "worker")]
+    pub state: Option<PathBuf>,
     /// Keep the practice under this pseudonym.
     #[arg(long, requires = "practising")]
     pub trainee: Option<String>,

@@ -67,6 +67,7 @@ use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
 use bevy::render::{RenderApp, RenderPlugin};
 use bevy::window::ExitCondition;
 use drawing::contours::Contours;
+use drawing::pick::first_hit;
 use engine::case::Case;
 use geom::{Ct, Point};
 
@@ -119,6 +120,13 @@ impl Content {
         });
         let centre = whole.map_or(spine_centre, |(low, high)| low + (high - low) * 0.5);
         Self { case, header, frame: SceneFrame::new(centre), spine_centre }
+    }
+
+    /// The first bone along a ray of the scene.
+    fn bone_along(&self, from: Vec3, along: Vec3) -> Option<Point<Ct>> {
+        let (from, along) = (self.frame.ct_point(from), self.frame.ct_direction(along));
+        let hits = self.case.vertebrae.iter().filter_map(|v| first_hit(&v.mesh, from, along));
+        hits.min_by(f64::total_cmp).map(|distance| from + along * distance)
     }
 }
 

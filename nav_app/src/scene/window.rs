@@ -157,7 +157,7 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
                 enlarge::use_mouse,
                 frame_first_pose,
                 corrections::drag.run_if(corrections::may_correct),
-                orbit_control::apply.run_if(turns_view).run_if(practice::hand::is_free),
+                orbit_control::apply.run_if(turns_view).run_if(practice::mouse::is_free),
             )
                 .chain()
                 .before(camera::follow_orbit),
@@ -165,7 +165,8 @@ pub fn run_window_with(input: SceneInput, start: SceneStart) -> Result<Option<Op
         .add_systems(Update, (opening::follow, video::record, tell_video))
         .add_systems(Update, (draw_when_needed, fit).chain().after(camera::follow_orbit).before(labels::place));
     if let Some(behind) = practice {
-        practice::plugin(&mut app, behind);
+        practice::plugin(&mut app, behind, practice::Means::Mouse);
+        practice::use_mouse(&mut app);
     }
     if let Some(turn) = turn {
         standby::plugin(&mut app, turn);

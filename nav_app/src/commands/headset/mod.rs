@@ -10,6 +10,7 @@ pub mod feed;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +21,7 @@ use crate::cli::HeadsetArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
 use crate::scene::{SceneInput, VolumeSettings, XrSettings, run_headset};
+use crate::scene_input::Practising;
 
 /// The drawing process says something twice a second; a runtime may hold it
 /// for a while without being dead, and so may a machine that draws by processor.
@@ -31,6 +33,8 @@ const REPORT: &str = "headset.json";
 
 /// Draws in the headset until the wearer ends it.
 ///
+/// * `practice` - what is practised in it, if anything.
+///
 /// # Errors
 /// There is no headset, its session is lost, or pictures cannot be written.
 pub fn draw(
@@ -38,12 +42,14 @@ pub fn draw(
     out: &Path,
     input: SceneInput,
     volume: VolumeSettings,
+    practice: Option<Arc<Mutex<dyn Practising>>>,
 ) -> Result<Output, Failure> {
     let settings = XrSettings {
         frames: options.frames,
         out: out.to_owned(),
         headset: ::headset::HeadsetSettings { see_through: options.see_through, resolution: options.resolution },
         volume,
+        practice,
     };
     let end = run_headset(input, &settings).internal()?;
     if let Some(loss) = end.loss {

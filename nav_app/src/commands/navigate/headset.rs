@@ -41,5 +41,5 @@ pub fn worker(options: &NavigateArguments, address: SocketAddr) -> Result<Output
     let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
     let header = SceneHeader { tool_shape, ..header };
     let input = SceneInput { case, snapshots: Box::new(snapshots), header };
-    draw(&options.headset, &options.out, input, VolumeSettings::default())
+    draw(&options.headset, &options.out, input, VolumeSettings::default(), None)
 }

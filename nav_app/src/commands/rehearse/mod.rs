@@ -5,10 +5,14 @@
 mod by_mouse;
 mod chart;
 mod html;
+#[cfg(feature = "xr")]
+mod in_headset;
 #[cfg(feature = "scene")]
 mod pointer;
 mod practice;
 mod summary;
+#[cfg(feature = "scene")]
+mod trainer;
 
 use engine::rehearsal::{FaultTrial, Script, rehearse, rehearse_faults};
 use engine::volume::LabelMap;
@@ -23,6 +27,12 @@ use summary::Summary;
 
 /// Runs the command.
 pub fn run(options: &RehearseArguments, quiet: bool) -> Result<Output, Failure> {
+    if let Some(folder) = &options.state {
+        return in_headset::worker(options, folder, case(options)?);
+    }
+    if options.headset.xr {
+        return in_headset::watch(options, case(options)?);
+    }
     if options.by_mouse {
         return by_mouse::run(options, case(options)?);
     }
@@ -89,5 +99,24 @@ mod by_mouse {
 
     pub fn run(_: &RehearseArguments, _: (String, LabelMap)) -> Result<Output, Failure> {
         Err(Failure::WrongUse(anyhow::anyhow!("this program was built without the scene; --practice needs none")))
+    }
+}
+
+#[cfg(not(feature = "xr"))]
+mod in_headset {
+    //! What a program without headset support says.
+
+    use super::{Failure, LabelMap, Output, RehearseArguments};
+
+    pub fn watch(_: &RehearseArguments, _: (String, LabelMap)) -> Result<Output, Failure> {
+        Err(crate::commands::without_headset())
+    }
+
+    pub fn worker(
+        options: &RehearseArguments,
+        _: &std::path::Path,
+        case: (String, LabelMap),
+    ) -> Result<Output, Failure> {
+        watch(options, case)
     }
 }

@@ -27,7 +27,7 @@ pub fn worker(
     let is_still = options.headset.frames > 0;
     let shown = if is_still { Demonstration::still(&case, state) } else { Demonstration::moving(&case, state) };
     let snapshots = Box::new(shown);
-    draw(&options.headset, &options.out, SceneInput { case, snapshots, header }, volume)
+    draw(&options.headset, &options.out, SceneInput { case, snapshots, header }, volume, None)
 }
 
 /// Starts the drawing process, again where needed, until it ends well.

@@ -1,17 +1,21 @@
-//! Practice by mouse: click or drag on the bone to touch it, as with a pointer; landmarks first.
+//! Practice by hand: mouse or controller point at the bone and touch it, as with a pointer; landmarks first.
 //!
-//! The scene finds the bone under the mouse and draws what was touched; whether
+//! The scene finds the bone that is pointed at and draws what was touched; whether
 //! it could be touched, what a tracker makes of it, and what comes of it are
 //! [`Practising`]'s. A registration runs beside the picture; touches made
 //! meanwhile are kept and taken in after it.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`hand`] | mouse and keys |
-//! | [`marks`] | dots, ring and words |
+//! | [`mouse`] | mouse and keys |
+//! | [`marks`] | dots and ring |
+//! | [`words`] | what is asked for, and what came of it |
+//!
+//! A headset's hands are in `xr::touch`.
 
-pub mod hand;
 pub mod marks;
+pub mod mouse;
+pub mod words;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +27,11 @@ use geom::{Ct, Point};
 
 use super::picture::{self, Condition, Picture};
 use super::{orbit_control, panel};
-use crate::scene_input::{Hint, NextLandmark, Practising, Score};
+use crate::scene_input::{Hint, NextLandmark, Practising, Score, Wish};
+
+/// Bone between two points of a stroke, mm: a pointer drawn at 60 mm/s before a
+/// tracker of 30 Hz.
+pub const SPACING_MM: f64 = 2.0;
 
 /// The practice behind the window, shared with the work beside the picture.
 pub type Behind = Arc<Mutex<dyn Practising>>;
@@ -34,20 +42,13 @@ enum Answer {
     Score(Score),
 }
 
-/// What waits for its turn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Wish {
-    Touch(Point<Ct>),
-    Lift,
-    Undo,
-    Register,
-}
-
-/// A practice in the window.
+/// A practice in the scene.
 #[derive(Resource)]
 pub struct Practice {
     behind: Behind,
     wishes: VecDeque<Wish>,
+    /// How many of the wishes at the front were asked for before.
+    earlier: usize,
     task: Option<Task<Answer>>,
     /// Levels that can be touched.
     pub levels: Vec<Level>,
@@ -75,11 +76,12 @@ impl Practice {
     #[must_use]
     pub fn new(behind: Behind) -> Self {
         let asked = lock(&behind);
-        let (levels, landmark) = (asked.levels(), asked.landmark());
+        let (levels, landmark, wishes) = (asked.levels(), asked.landmark(), VecDeque::from(asked.earlier()));
         drop(asked);
         Self {
             behind,
-            wishes: VecDeque::new(),
+            earlier: wishes.len(),
+            wishes,
             task: None,
             levels,
             landmark,
@@ -107,7 +109,7 @@ impl Practice {
     }
 
     /// Asks for something; nothing is taken after the score was told.
-    fn ask(&mut self, wish: Wish) {
+    pub fn ask(&mut self, wish: Wish) {
         if self.score.is_none() {
             self.wishes.push_back(wish);
         }
@@ -119,6 +121,10 @@ impl Practice {
             let Some(wish) = self.wishes.pop_front() else { return };
             // Behind is not held by anybody: no task runs.
             let behind = self.behind.clone();
+            match self.earlier.checked_sub(1) {
+                Some(left) => self.earlier = left,
+                None => lock(&behind).note(wish),
+            }
             match wish {
                 Wish::Touch(place) => {
                     let touched = lock(&behind).touch(place);
@@ -186,6 +192,7 @@ impl Practice {
             Some(Answer::Hint(hint)) => self.hint = hint,
             Some(Answer::Score(score)) => {
                 self.wishes.clear();
+                self.earlier = 0;
                 (self.score, self.hint) = (Some(score), None);
             }
             None => {}
@@ -198,16 +205,32 @@ fn lock(behind: &Behind) -> MutexGuard<'_, dyn Practising + 'static> {
     behind.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds the practice to a window.
-pub fn plugin(app: &mut App, behind: Behind) {
+/// What a practice is done with.
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// Mouse and keys.
+    Mouse,
+    /// A headset's hands.
+    #[cfg_attr(not(feature = "xr"), expect(dead_code, reason = "only a headset has hands"))]
+    Hands,
+}
+
+/// Adds the practice to a scene; what it is done with comes beside it.
+pub fn plugin(app: &mut App, behind: Behind, means: Means) {
     app.insert_resource(Practice::new(behind))
-        .init_resource::<hand::Stroke>()
+        .insert_resource(means)
         .add_systems(PreUpdate, expect_no_registration.after(picture::take_snapshot))
-        .add_systems(Update, marks::spawn)
-        .add_systems(Update, hand::frame_levels.before(orbit_control::apply))
+        .add_systems(Startup, marks::spawn)
+        .add_systems(Update, (follow, marks::follow, words::tell, show_score).chain());
+}
+
+/// Adds mouse and keys to a window with a practice.
+pub fn use_mouse(app: &mut App) {
+    app.init_resource::<mouse::Stroke>()
+        .add_systems(Update, words::spawn.before(words::tell))
+        .add_systems(Update, mouse::frame_levels.before(orbit_control::apply))
         // A press on the bone must not turn the view.
-        .add_systems(Update, (hand::use_mouse.before(orbit_control::apply), hand::press_keys).chain())
-        .add_systems(Update, (follow, marks::follow, marks::tell, show_score).chain().after(hand::press_keys));
+        .add_systems(Update, (mouse::touch.before(orbit_control::apply), mouse::press_keys).chain().before(follow));
 }
 
 /// What is about to be registered is no alarm.
@@ -246,7 +269,7 @@ mod tests {
 
     /// Counts, refuses places below, asks for some landmarks first, and is good with three points.
     #[derive(Default)]
-    struct Counting(Vec<usize>, bool, [usize; 2]);
+    struct Counting(Vec<usize>, bool, [usize; 2], Vec<Wish>);
 
     impl Counting {
         fn counts(&self) -> (usize, usize) {
@@ -255,6 +278,14 @@ mod tests {
     }
 
     impl Practising for Counting {
+        fn earlier(&self) -> Vec<Wish> {
+            self.3.clone()
+        }
+
+        fn note(&mut self, wish: Wish) {
+            self.3.push(wish);
+        }
+
         fn levels(&self) -> Vec<Level> {
             Vec::new()
         }
@@ -341,7 +372,7 @@ mod tests {
     #[test]
     fn landmarks_come_before_the_bone_and_nothing_is_registered_without_both() {
         AsyncComputeTaskPool::get_or_init(TaskPool::default);
-        let behind = Arc::new(Mutex::new(Counting(Vec::new(), false, [0, 2])));
+        let behind = Arc::new(Mutex::new(Counting(Vec::new(), false, [0, 2], Vec::new())));
         let mut practice = Practice::new(behind.clone());
         let at = |z: f64| Wish::Touch(Point::new(0.0, 0.0, z));
         let number = |practice: &Practice| practice.landmark.as_ref().map(|l| l.number);
@@ -356,5 +387,29 @@ mod tests {
         [at(3.0), at(4.0), Wish::Lift, Wish::Undo].into_iter().for_each(|wish| practice.ask(wish));
         settle(&mut practice);
         assert_eq!((practice.points(), practice.landmarks.len()), (0, 2), "a stroke goes before a landmark does");
+    }
+
+    #[test]
+    fn a_practice_that_was_lost_goes_on_where_it_was_and_notes_nothing_twice() {
+        AsyncComputeTaskPool::get_or_init(TaskPool::default);
+        let behind = |noted| Arc::new(Mutex::new(Counting(Vec::new(), false, [0, 2], noted)));
+        let at = |z: f64| Wish::Touch(Point::new(0.0, 0.0, z));
+        let all =
+            [at(1.0), Wish::Lift, at(-1.0), at(2.0), Wish::Lift, at(3.0), at(4.0), Wish::Lift, at(5.0), Wish::Undo];
+        let first = behind(Vec::new());
+        let mut practice = Practice::new(first.clone());
+        all.into_iter().for_each(|wish| practice.ask(wish));
+        settle(&mut practice);
+        let noted = first.lock().unwrap().3.clone();
+        assert_eq!(noted, all, "all of them, in order, and also what was refused");
+        let second = behind(noted.clone());
+        let mut again = Practice::new(second.clone());
+        settle(&mut again);
+        assert_eq!((&again.landmarks, &again.strokes), (&practice.landmarks, &practice.strokes));
+        assert_eq!((again.landmarks.len(), again.points(), again.landmark.is_none()), (2, 2, true));
+        assert_eq!(second.lock().unwrap().3, noted, "what was noted before is not noted again");
+        again.ask(at(6.0));
+        settle(&mut again);
+        assert_eq!((again.points(), second.lock().unwrap().3.len()), (3, all.len() + 1));
     }
 }

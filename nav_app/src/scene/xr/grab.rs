@@ -89,14 +89,18 @@ pub fn reaches(panel: &Transform, half_m: Vec2, grip: &Transform, aim: Option<&T
     if held.z.abs() < TOUCH_M && is_within(held, 0.5 * TOUCH_M) {
         return true;
     }
-    let Some(aim) = aim else { return false };
-    let (from, along) = (on(aim.translation), panel.rotation.inverse() * *aim.forward());
+    aim.and_then(|aim| pointed_at(panel, aim)).is_some_and(|at| is_within(at.extend(0.0), 0.0))
+}
+
+/// Where a hand that points meets the plane of something flat, from its middle, m; from before it only: a back
+/// shows nothing.
+#[must_use]
+pub fn pointed_at(flat: &Transform, aim: &Transform) -> Option<Vec2> {
+    let back = flat.rotation.inverse();
+    let (from, along) = (back * (aim.translation - flat.translation), back * *aim.forward());
     let distance = -from.z / along.z;
-    // From before the slices only: their back shows nothing.
-    from.z > 0.0
-        && distance.is_finite()
-        && (0.0..POINT_M).contains(&distance)
-        && is_within(from + along * distance, 0.0)
+    let is_met = from.z > 0.0 && distance.is_finite() && (0.0..POINT_M).contains(&distance);
+    is_met.then(|| (from + along * distance).truncate())
 }
 
 /// Slices at a place of the room, kept where the wearer can read and take

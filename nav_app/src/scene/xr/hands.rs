@@ -90,7 +90,11 @@ pub fn spawn(
 /// Whether the scene may be moved: not where a session stands behind it.
 #[must_use]
 pub const fn mode(content: &Content) -> Mode {
-    if content.header.is_demonstration { Mode::Preview } else { Mode::Guidance }
+    match (content.header.is_practice, content.header.is_demonstration) {
+        (true, _) => Mode::Practice,
+        (false, true) => Mode::Preview,
+        (false, false) => Mode::Guidance,
+    }
 }
 
 /// Three lines that tell what hands do, and whether to insist.
@@ -98,11 +102,15 @@ const fn words(mode: Mode, holding: [Holding; 2]) -> ([&'static str; 3], bool) {
     let is_refused = matches!(holding[0], Holding::Refused) || matches!(holding[1], Holding::Refused);
     let first = match mode {
         Mode::Preview => "PREVIEW  grab: move   both hands: size   (stays level)",
+        Mode::Practice => "PRACTICE  grab: move   both hands: size   (stays level)",
         Mode::Guidance if is_refused => "GUIDANCE  THE SPINE STAYS: A GRAB DOES NOT MOVE IT",
         Mode::Guidance => "GUIDANCE  the spine stays where it is; a grab moves nothing",
     };
     let second = "grab the slices: move them, within reach   stick: window";
-    let third = "trigger: cut the CT (tap: whole)   A/X: look   stick press: centre";
+    let third = match mode {
+        Mode::Practice => "trigger: touch the bone, press a button   stick press: centre",
+        _ => "trigger: cut the CT (tap: whole)   A/X: look   stick press: centre",
+    };
     ([first, second, third], is_refused)
 }
 

@@ -27,6 +27,8 @@ pub enum Mode {
     Guidance,
     /// Nobody is being operated on.
     Preview,
+    /// Somebody practises on a virtual patient; triggers touch its bone ([`touch`](super::touch)).
+    Practice,
 }
 
 /// One hand in the room, m.
@@ -40,6 +42,8 @@ pub struct Hand {
     pub grab: f32,
     /// How firmly the plane's trigger is held, 0 to 1.
     pub clip: f32,
+    /// True where there is such a trigger.
+    pub has_trigger: bool,
     /// Right and up positive, -1 to 1.
     pub stick: Vec2,
 }
@@ -73,16 +77,21 @@ pub enum Holding {
 
 /// A button with a little play, so that a half-pressed one does not flutter.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Trigger {
+pub struct Trigger {
     is_held: bool,
 }
 
 impl Trigger {
     /// Takes in its value; true when it was pressed just now.
-    fn press(&mut self, value: f32) -> bool {
+    pub fn press(&mut self, value: f32) -> bool {
         let was_held = self.is_held;
         self.is_held = value >= if was_held { HELD.1 } else { HELD.0 };
         self.is_held && !was_held
+    }
+
+    /// True from a press until it is let go.
+    pub const fn is_held(self) -> bool {
+        self.is_held
     }
 }
 
@@ -200,7 +209,7 @@ impl Interaction {
         let reaches = grab::reaches(&self.panel, self.panel_half_m, &grip, hand.aim.as_ref());
         self.holding[number] = match self.mode {
             _ if reaches && is_panel_free => Holding::Panel,
-            Mode::Preview => Holding::Scene,
+            Mode::Preview | Mode::Practice => Holding::Scene,
             Mode::Guidance => Holding::Refused,
         };
         match self.holding[number] {

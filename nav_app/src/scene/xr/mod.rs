@@ -18,9 +18,12 @@
 //! | [`interaction`] | what hands do to it |
 //! | [`grab`] | how held things follow them |
 //! | [`hands`] | how they are drawn and told |
+//! | [`touch`] | what they touch and press in a practice |
+//! | [`board`] | what a practice tells, its buttons |
 //! | [`lens`] | an eye's projection |
 //! | [`log`] | what happened, for people and for tests |
 
+mod board;
 mod grab;
 mod hands;
 mod interaction;
@@ -30,6 +33,7 @@ mod lens;
 mod log;
 mod placement;
 mod stage;
+mod touch;
 mod viewer;
 
 pub use viewer::{XrSettings, run_headset};

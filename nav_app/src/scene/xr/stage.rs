@@ -66,7 +66,8 @@ pub fn hands(hands: &headset::Hands) -> [Hand; 2] {
     hands.hands.map(|hand| {
         let place = |pose: headset::HandPose| place(pose.position_m, pose.rotation);
         let (grip, aim) = (hand.grip.map(place), hand.aim.map(place));
-        Hand { grip, aim, grab: hand.grab, clip: hand.clip, stick: hand.stick.into() }
+        let headset::HandState { grab, clip, has_trigger, .. } = hand;
+        Hand { grip, aim, grab, clip, has_trigger, stick: hand.stick.into() }
     })
 }
 

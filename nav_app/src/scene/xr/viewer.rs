@@ -19,13 +19,15 @@ use headset::{Frame, Graphics, Hands, Headset, HeadsetError, HeadsetSettings, He
 use serde_json::{Value, json};
 
 use super::super::picture::Feed;
+use super::super::practice::{self, Means, Practice};
 use super::super::slices::SliceWindow;
 use super::super::vertebrae::IsCoarse;
 use super::super::volume::VolumeSettings;
 use super::super::volume::clip::HandCut;
 use super::super::{Content, SceneInput, add_content, eyes, headless, plugins};
+use super::board::{self, AtBoard};
 use super::hands;
-use super::interaction::{CutPlane, Input, Interaction};
+use super::interaction::{CutPlane, Input, Interaction, Mode};
 use super::log::Log;
 use super::stage::{self, EyeKind};
 
@@ -35,7 +37,7 @@ const LONGEST_STEP_S: f32 = 0.1;
 const ASLEEP: Duration = Duration::from_millis(30);
 
 /// How the scene is shown in the headset.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct XrSettings {
     /// End after this many drawn frames and save both eyes' pictures; 0 goes on.
     pub frames: u32,
@@ -45,6 +47,8 @@ pub struct XrSettings {
     pub headset: HeadsetSettings,
     /// How the CT is drawn.
     pub volume: VolumeSettings,
+    /// A practice to be done in it; its pictures are saved when it is over.
+    pub practice: Option<practice::Behind>,
 }
 
 /// How it ended.
@@ -66,9 +70,11 @@ pub fn run_headset(input: SceneInput, settings: &XrSettings) -> Result<XrEnd> {
     let mut log = Log::new(headset.name(), headset.sizes());
     let mut app = assemble(input, settings, &headset);
     warm_up(&mut app);
-    let loss = show(&mut headset, &mut app, &mut log, settings.frames).err();
+    let shown = show(&mut headset, &mut app, &mut log, settings.frames);
+    let is_finished = settings.frames > 0 || matches!(shown, Ok(Ending::Practised));
+    let loss = shown.err();
     let mut images = Vec::new();
-    if settings.frames > 0 && loss.is_none() {
+    if is_finished && loss.is_none() {
         let paths = headless::take_pictures(&mut app, &settings.out).context("the eyes' pictures were not saved")?;
         images.extend(paths.iter().map(|path| path.display().to_string()));
     }
@@ -101,10 +107,21 @@ fn warm_up(app: &mut App) {
     stage::look(app.world_mut(), None);
 }
 
+/// Why no more frames are shown.
+enum Ending {
+    /// The wearer has had enough, or the frames that were wanted are drawn.
+    Closed,
+    /// A practice is over.
+    Practised,
+}
+
 /// Frame after frame.
-fn show(headset: &mut Headset, app: &mut App, log: &mut Log, frames: u32) -> Result<(), HeadsetError> {
+fn show(headset: &mut Headset, app: &mut App, log: &mut Log, frames: u32) -> Result<Ending, HeadsetError> {
     let mut wearer = Wearer::default();
     loop {
+        if wearer.at_board.is_over() {
+            return Ok(Ending::Practised);
+        }
         let (state, was_centred) = headset.poll()?;
         log.state(state);
         if log.owes_word() {
@@ -112,7 +129,7 @@ fn show(headset: &mut Headset, app: &mut App, log: &mut Log, frames: u32) -> Res
             let _ = writeln!(std::io::stdout(), "{} {}", state.name(), log.frames());
         }
         if state == HeadsetState::Ended || (frames > 0 && log.drawn() >= u64::from(frames)) {
-            return Ok(());
+            return Ok(Ending::Closed);
         }
         wearer.wants_centre |= was_centred;
         let Some(frame) = headset.begin()? else {
@@ -150,6 +167,7 @@ struct Wearer {
     interaction: Option<Interaction>,
     wants_centre: bool,
     last_ns: Option<i64>,
+    at_board: AtBoard,
 }
 
 impl Wearer {
@@ -162,8 +180,12 @@ impl Wearer {
         };
         let interaction = self.interaction.get_or_insert_with(begin);
         let passed_ns = self.last_ns.replace(frame.display_ns).map_or(0, |last| frame.display_ns - last);
+        let mut hands = stage::hands(pressed);
+        if world.contains_resource::<Practice>() {
+            self.at_board.act(world, interaction, &mut hands);
+        }
         let input = Input {
-            hands: stage::hands(pressed),
+            hands,
             head: *head,
             wants_centre: std::mem::take(&mut self.wants_centre),
             seconds: (passed_ns as f32 * 1e-9).clamp(0.0, LONGEST_STEP_S),
@@ -177,7 +199,8 @@ impl Wearer {
         let cut = interaction.cut().map(CutPlane::equation);
         let before = std::mem::replace(&mut world.resource_mut::<HandCut>().0, cut);
         // A cut of a CT that is not drawn would be no answer to a press.
-        if (before.is_none() && cut.is_some()) || pressed.wants_preset {
+        let is_practice = interaction.mode() == Mode::Practice;
+        if !is_practice && ((before.is_none() && cut.is_some()) || pressed.wants_preset) {
             let mut volume = world.resource_mut::<VolumeSettings>();
             if pressed.wants_preset && volume.is_shown {
                 volume.show_next_preset(None);
@@ -208,6 +231,10 @@ fn assemble(input: SceneInput, settings: &XrSettings, headset: &Headset) -> App 
         app.insert_resource(IsCoarse);
     }
     app.add_systems(PostStartup, (eyes::spawn, stage::fit_eyes, hands::spawn).chain());
+    if let Some(behind) = settings.practice.clone() {
+        practice::plugin(&mut app, behind, Means::Hands);
+        app.add_systems(PostStartup, board::spawn.after(hands::spawn)).add_systems(Update, board::label);
+    }
     while app.plugins_state() == PluginsState::Adding {
         bevy::tasks::tick_global_task_pools_on_main_thread();
     }

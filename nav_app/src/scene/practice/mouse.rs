@@ -2,7 +2,6 @@
 
 use bevy::prelude::*;
 use bevy::ui::{ComputedNode, RelativeCursorPosition};
-use drawing::pick::first_hit;
 use geom::{Ct, Point};
 
 use super::super::Content;
@@ -10,11 +9,8 @@ use super::super::camera::{MainCamera, Orbit};
 use super::super::enlarge::Enlarged;
 use super::super::layout::SpineView;
 use super::super::orbit_control::IsChosen;
-use super::{Practice, Wish};
-
-/// Bone between two points of a stroke, mm: a pointer drawn at 60 mm/s before a
-/// tracker of 30 Hz.
-const SPACING_MM: f64 = 2.0;
+use super::{Practice, SPACING_MM};
+use crate::scene_input::Wish;
 
 /// How much farther than needed the view stands.
 const ROOM: f32 = 1.35;
@@ -40,7 +36,7 @@ pub fn is_free(stroke: Option<Res<'_, Stroke>>) -> bool {
 
 /// A press on the bone touches the landmark that is asked for, or begins a stroke; dragging goes
 /// on with it.
-pub fn use_mouse(
+pub fn touch(
     buttons: Res<'_, ButtonInput<MouseButton>>,
     content: Res<'_, Content>,
     enlarged: Res<'_, Enlarged>,
@@ -86,9 +82,7 @@ pub fn use_mouse(
 fn under(content: &Content, (camera, eye): (&Camera, &GlobalTransform), at: Vec2) -> Option<Point<Ct>> {
     let size = camera.logical_viewport_size()?;
     let ray = camera.viewport_to_world(eye, (at + 0.5) * size).ok()?;
-    let (from, along) = (content.frame.ct_point(ray.origin), content.frame.ct_direction(*ray.direction));
-    let hits = content.case.vertebrae.iter().filter_map(|v| first_hit(&v.mesh, from, along));
-    hits.min_by(f64::total_cmp).map(|distance| from + along * distance)
+    content.bone_along(ray.origin, *ray.direction)
 }
 
 /// Shows what is laid open, large, when the view is there.
