@@ -13,6 +13,8 @@ use geom::nalgebra::Vector3;
 /// What is shown.
 #[derive(Debug, Clone, Default)]
 pub struct ShownAlignment {
+    /// Counts what was shown here, from 1; given by [`SharedAlignment::put`].
+    pub number: u64,
     /// Before, now and target.
     pub alignment: Alignment,
     /// Landmarks that can be moved; empty where nothing may be corrected.
@@ -69,7 +71,8 @@ impl SharedAlignment {
 
     /// Puts something newer there.
     pub fn put(&self, shown: ShownAlignment) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
+        let mut newest = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest = Arc::new(ShownAlignment { number: newest.number + 1, ..shown });
     }
 
     /// What is there now.

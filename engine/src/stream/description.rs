@@ -93,6 +93,9 @@ pub struct SessionDescription {
     /// Planned screws as the engine graded them; empty without a plan.
     #[serde(default)]
     pub plan: Vec<PlannedScrew>,
+    /// True when the alignment is followed and may be asked for.
+    #[serde(default)]
+    pub follows_alignment: bool,
 }
 
 /// Bytes as hexadecimal digits.
@@ -102,7 +105,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 impl SessionDescription {
-    /// The description of a session that begins, without a plan.
+    /// The description of a session that begins, without a plan and an alignment.
     #[must_use]
     pub fn new(
         session: u64,
@@ -145,6 +148,7 @@ impl SessionDescription {
             chunk_bytes: CHUNK_BYTES,
             words: words(),
             plan: Vec::new(),
+            follows_alignment: false,
         }
     }
 }

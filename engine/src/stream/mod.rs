@@ -13,9 +13,11 @@
 //! | [`link`], [`line`] | a viewer's side: stale, lost, late; as JSON |
 //! | [`intent`], [`gate`], [`key`] | what viewers may ask, who may, how often |
 //! | [`description`], [`meshes`] | what a session is, and its bone |
+//! | [`alignment`] | the alignment, for whoever asks |
 //! | [`supervisor`] | a viewer that dies is started anew |
 //! | `wire` | Zenoh underneath (feature `stream`) |
 
+pub mod alignment;
 pub mod description;
 pub mod feed;
 pub mod frame;
@@ -29,6 +31,7 @@ pub mod supervisor;
 #[cfg(feature = "stream")]
 pub mod wire;
 
+pub use alignment::ToldAlignment;
 pub use description::SessionDescription;
 pub use feed::{Feed, FeedCounts, Transport};
 pub use frame::{FrameError, SCHEMA, decode_snapshot, encode_snapshot};

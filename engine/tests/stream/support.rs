@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::clock::{Clock, SystemClock};
@@ -13,7 +14,7 @@ use engine::journal::RecordedRegistration;
 use engine::rt::{LiveSession, LiveSettings};
 use engine::stream::wire::engine::Offer;
 use engine::stream::wire::{EngineAddress, EngineWire, ViewerAddress, ViewerWire};
-use engine::stream::{IntentKey, LevelMeshes, LinkView, SessionDescription, random_bytes};
+use engine::stream::{IntentKey, LevelMeshes, LinkView, SessionDescription, ToldAlignment, random_bytes};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +32,8 @@ pub struct TestEngine {
     pub live: Arc<LiveSession>,
     pub wire: EngineWire,
     pub key: IntentKey,
+    /// Number of the alignment that is told.
+    pub told: Arc<AtomicU64>,
 }
 
 impl TestEngine {
@@ -48,10 +51,14 @@ impl TestEngine {
         let meshes = LevelMeshes::new(&case);
         let description =
             SessionDescription::new(session, "phantom".into(), &case, &meshes, &registration, &phantom::tools());
+        let told = Arc::new(AtomicU64::new(1));
+        let number = told.clone();
+        let newest = move || ToldAlignment { number: number.load(Ordering::Relaxed), ..ToldAlignment::default() };
+        let alignment: Option<Box<dyn Fn() -> ToldAlignment + Send + Sync>> = Some(Box::new(newest));
         let telling = live.clone();
         let tell = Box::new(move |intent| telling.tell(intent));
-        wire.offer(Offer { description, meshes, snapshots: live.reader(), tell }, clock).unwrap();
-        Self { live, wire, key }
+        wire.offer(Offer { description, meshes, snapshots: live.reader(), alignment, tell }, clock).unwrap();
+        Self { live, wire, key, told }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a viewer shows while the engine lives, stands still, dies and comes back.
 
+use std::sync::atomic::Ordering;
+
 use engine::safety::{SessionState, ToolState};
 use engine::stream::wire::{EngineAddress, Relay};
 use engine::stream::{LinkReason, LinkState};
@@ -43,6 +45,19 @@ fn a_viewer_sees_what_the_engine_shows() {
     let stl = viewer.surface(&description, description.levels[0].number).unwrap();
     assert_eq!(stl.len(), description.levels[0].stl_bytes);
     assert!(viewer.surface(&description, 3).is_err());
+}
+
+#[test]
+fn the_alignment_is_told_when_it_is_another() {
+    let port = free_port();
+    let engine = TestEngine::start(&listening(port));
+    let viewer = viewer(port);
+    view_until(&viewer, "the engine", |view| view.snapshot.is_some());
+    let first = viewer.alignment(0).unwrap().unwrap();
+    assert_eq!(viewer.alignment(first.number).unwrap(), None);
+    engine.told.fetch_add(1, Ordering::Relaxed);
+    let second = viewer.alignment(first.number).unwrap().unwrap();
+    assert_ne!(second.number, first.number);
 }
 
 #[test]

@@ -87,6 +87,9 @@ pub struct ViewArguments {
     /// Planned screws to show in the place of the engine's; a plan of other labels is refused.
     #[arg(long, value_name = "FILE.json", requires = "window")]
     pub plan: Option<PathBuf>,
+    /// Print the session's alignment instead, now and whenever it changes (`engine --alignment FILE`).
+    #[arg(long, conflicts_with_all = ["window", "intent", "route"])]
+    pub alignment: bool,
     /// Times a second something is printed; changes of the link come at once.
     #[arg(long, default_value_t = 2.0, value_parser = parse_hz)]
     pub hz: f64,

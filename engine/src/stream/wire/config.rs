@@ -123,7 +123,7 @@ fn access_control(prefixes: &[String], access: &Access) -> Value {
     let keys = |ends: &[&str]| -> Vec<String> {
         prefixes.iter().flat_map(|prefix| ends.iter().map(move |end| format!("{prefix}/{end}"))).collect()
     };
-    let seen = keys(&["snapshot", "alive", "session", "mesh/*/*"]);
+    let seen = keys(&["snapshot", "alive", "session", "alignment", "mesh/*/*"]);
     let asked = keys(&["intent"]);
     let rule = |id: &str, flow: &str, messages: &[&str], keys: &[String]| json!({ "id": id, "flows": [flow], "permission": "allow", "messages": messages, "key_exprs": keys });
     let asking = ["declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query"];

@@ -16,7 +16,9 @@ use super::{WireError, config};
 use crate::clock::Clock;
 use crate::journal::Intent;
 use crate::rt::{Reader, Snapshot};
-use crate::stream::{Feed, FeedCounts, Gate, GateCounts, GateLimits, IntentKey, LevelMeshes, SessionDescription};
+use crate::stream::{
+    Feed, FeedCounts, Gate, GateCounts, GateLimits, IntentKey, LevelMeshes, SessionDescription, ToldAlignment,
+};
 
 /// Least time between two snapshots on the wire: above the rate of trackers
 /// and displays, below what floods a slow observer.
@@ -30,6 +32,8 @@ pub struct Offer {
     pub meshes: LevelMeshes,
     /// The snapshots.
     pub snapshots: Reader<Snapshot>,
+    /// The newest alignment, where it is followed.
+    pub alignment: Option<Box<dyn Fn() -> ToldAlignment + Send + Sync>>,
     /// Hands an intent to the loop; false when the loop is busy.
     pub tell: Box<dyn Fn(Intent) -> bool + Send + Sync>,
 }
@@ -101,6 +105,12 @@ impl EngineWire {
                 }
             }
         })?;
+        if let Some(newest) = offer.alignment {
+            self.answer("alignment", move |query| {
+                let known = query.payload().map(|payload| payload.to_bytes()).unwrap_or_default();
+                reply(query, newest().answer(&known), Encoding::APPLICATION_JSON);
+            })?;
+        }
         let (gate, tell) = (self.gate.clone(), offer.tell);
         self.answer("intent", move |query| {
             let bytes = query.payload().map(|payload| payload.to_bytes()).unwrap_or_default();

@@ -13,6 +13,7 @@
 //! | `spinenav/1/NAME/snapshot` | snapshots, published |
 //! | `spinenav/1/NAME/alive` | a liveliness token: gone when the engine is |
 //! | `spinenav/1/NAME/session` | the description, on request |
+//! | `spinenav/1/NAME/alignment` | the alignment, on request |
 //! | `spinenav/1/NAME/mesh/LEVEL/PIECE` | pieces of a bone surface, on request |
 //! | `spinenav/1/NAME/intent` | intents, as the payload of a request; the answer is JSON |
 

@@ -14,10 +14,11 @@ use zenoh::sample::SampleKind;
 use super::address::{ViewerAddress, prefix};
 use super::{WireError, config};
 use crate::clock::Clock;
+use crate::stream::alignment::question;
 use crate::stream::description::{MOST_DESCRIPTION_BYTES, hexadecimal};
 use crate::stream::meshes::CHUNK_BYTES;
 use crate::stream::{
-    IntentKey, Link, LinkCounts, LinkView, SentIntent, SessionDescription, ViewerIntent, random_bytes,
+    IntentKey, Link, LinkCounts, LinkView, SentIntent, SessionDescription, ToldAlignment, ViewerIntent, random_bytes,
 };
 
 /// Longest wait for an answer.
@@ -114,6 +115,15 @@ impl ViewerWire {
             return Err(WireError::Answer { key, why: format!("{} bytes are too long", bytes.len()) });
         }
         serde_json::from_slice(&bytes).map_err(|error| WireError::Answer { key, why: error.to_string() })
+    }
+
+    /// Asks for the alignment; `None` while `known` is the newest one's number (0 for none).
+    ///
+    /// # Errors
+    /// [`WireError`] when nobody answers, or with no alignment.
+    pub fn alignment(&self, known: u64) -> Result<Option<ToldAlignment>, WireError> {
+        let (key, answer) = self.ask("alignment", Some(&question(known)))?;
+        ToldAlignment::read(&answer).map_err(|why| WireError::Answer { key, why })
     }
 
     /// Fetches the surface of a level: binary STL, LPS mm.

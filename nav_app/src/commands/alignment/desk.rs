@@ -363,7 +363,7 @@ impl Desk {
         let is_correctable = self.shown.is_correctable();
         let handles = if is_correctable { handle::handles(self.follower.spine()) } else { Vec::new() };
         let renamed = renamed_since(&self.first_names, &self.corrections.levels);
-        self.shown.put(ShownAlignment { alignment, handles, renamed, said: said.into() });
+        self.shown.put(ShownAlignment { alignment, handles, renamed, said: said.into(), ..ShownAlignment::default() });
     }
 
     fn record_correction(&self, change: &Corrections) {

@@ -84,7 +84,7 @@ impl Trainer {
     }
 
     /// Keeps what is asked for in a file from now on, and asks again for what stands in it.
-    #[cfg_attr(not(feature = "xr"), expect(dead_code, reason = "a window loses nothing"))]
+    #[cfg_attr(not(feature = "xr"), allow(dead_code, reason = "a window loses nothing"))]
     pub fn keep_in(&mut self, path: &Path) -> Result<(), Failure> {
         let named = |e: std::io::Error| anyhow::anyhow!("{}: {e}", path.display());
         let text = if path.exists() { std::fs::read_to_string(path).map_err(named).internal()? } else { String::new() };
@@ -99,7 +99,7 @@ impl Trainer {
     }
 
     /// Does what was asked for before once more, without a scene.
-    #[cfg_attr(not(feature = "xr"), expect(dead_code, reason = "a window loses nothing"))]
+    #[cfg_attr(not(feature = "xr"), allow(dead_code, reason = "a window loses nothing"))]
     pub fn do_again(&mut self) {
         for wish in std::mem::take(&mut self.earlier) {
             match wish {

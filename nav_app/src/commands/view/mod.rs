@@ -3,11 +3,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`lines`] | prints what may be shown, a line an instrument or JSON |
+//! | [`alignment`] | prints or shows the alignment |
 //! | [`window`] | the scene, fed by the stream |
 //! | [`intent`] | asks the engine for something, once |
 //!
 //! Or it shows nothing and is a router for other viewers (`--route`).
 
+mod alignment;
 mod intent;
 mod lines;
 mod window;
@@ -41,7 +43,11 @@ pub fn run(options: &ViewArguments, as_json: bool) -> Result<Output, Failure> {
         (Some(wish), _) => intent::send(options, &viewer, wish),
         (None, true) => window::open(options, viewer),
         (None, false) => {
-            lines::print(options, &viewer, as_json);
+            if options.alignment {
+                alignment::print(options, &viewer, as_json)?;
+            } else {
+                lines::print(options, &viewer, as_json);
+            }
             // What it had to say it has said.
             Ok(Output { json: serde_json::Value::Null, text: String::new(), is_refused: false })
         }

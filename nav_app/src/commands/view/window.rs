@@ -13,7 +13,7 @@ use engine::stream::description::hexadecimal;
 use engine::stream::wire::ViewerWire;
 use serde_json::json;
 
-use super::description;
+use super::{alignment, description};
 use crate::cli::ViewArguments;
 use crate::commands::navigate::read_case;
 use crate::commands::plan;
@@ -30,6 +30,8 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
     };
     let case = Arc::new(read_case(path, options.ct.as_deref(), "view")?);
     let described = description(&viewer)?;
+    let viewer = Arc::new(viewer);
+    let alignment = described.follows_alignment.then(|| alignment::follow(&viewer)).transpose()?;
     if hexadecimal(&case_hash(&case)) != described.case_sha256 {
         let what = format!("{} is not the case that the engine navigates; give the same folder", path.display());
         return Err(Failure::BadInput(anyhow::anyhow!(what)));
@@ -41,6 +43,7 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
     };
     let header = SceneHeader {
         plan: plan.into(),
+        alignment,
         verdict: [Verdict::Accept, Verdict::Doubtful, Verdict::Reject].into_iter().find(is_described),
         rms_mm: Some(described.registration.rms_mm),
         ct_name: "case".into(),
@@ -57,7 +60,7 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
 
 /// What the scene draws, with the trust that is left when it arrives.
 struct RemoteFeed {
-    viewer: ViewerWire,
+    viewer: Arc<ViewerWire>,
     /// Snapshots that had come and the state of the link when it was asked last.
     shown: Mutex<(u64, LinkState)>,
     /// When the last sign of life was given, for who watches this process. The

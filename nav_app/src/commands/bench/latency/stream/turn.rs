@@ -88,7 +88,7 @@ impl Engine {
         let meshes = LevelMeshes::new(&case);
         let recorded = RecordedRegistration::from(&registration);
         let description = SessionDescription::new(1, "bench".into(), &case, &meshes, &recorded, &tools);
-        let offer = Offer { description, meshes, snapshots: live.reader(), tell: Box::new(|_| false) };
+        let offer = Offer { description, meshes, snapshots: live.reader(), alignment: None, tell: Box::new(|_| false) };
         wire.offer(offer, clock.clone())?;
         Ok(Self { live, wire, counted, frame_bytes: 0 })
     }
