@@ -72,6 +72,10 @@ pub fn analyse(
     Analyser::new(pair, networks).findings(corrections, settings, tell)
 }
 
+/// VerSe numbers of the bodies above a sacrum.
+const L5: u8 = 24;
+const L6: u8 = 25;
+
 /// A mask that was looked for, and in which box.
 type Looked = (View, Bounds, Option<Mask>);
 
@@ -185,7 +189,7 @@ fn fill(view: &mut ViewLandmarks, named: &[Named], found: &[Found]) {
 
 /// Outline and corners of one body.
 fn outline(view: &mut ViewLandmarks, i: usize, mask: Option<&Mask>) {
-    let up = direction(view, i);
+    let (up, above) = (direction(view, i), plate_above(view, i));
     let Some(seen) = view.vertebrae.get_mut(i) else { return };
     let Some(mask) = mask else {
         seen.corners = Err("the contour network found no body in its box".to_owned());
@@ -194,13 +198,25 @@ fn outline(view: &mut ViewLandmarks, i: usize, mask: Option<&Mask>) {
     seen.contour = mask.outline();
     seen.confidence *= mask.confidence;
     seen.placed = Placed::ByNetwork;
-    seen.corners = match corners::fit(&mask.field(), up, seen.level.number() == S1) {
+    let is_sacrum = seen.level.number() == S1;
+    let facing = above
+        .filter(|_| is_sacrum)
+        .and_then(|plate| corners::fit_below(&mask.field(), plate.map(|p| mask.crop.of_picture(p))));
+    seen.corners = match facing.or_else(|| corners::fit(&mask.field(), up, is_sacrum)) {
         Some(fit) => {
             seen.rms_px = fit.rms * mask.crop.scale();
             Ok(fit.corners.map(|p| mask.crop.to_picture(p)))
         }
         None => Err("no four sides fit its outline".to_owned()),
     };
+}
+
+/// The lower endplate of the body above `i`, left to right in the picture, where it is the next one.
+fn plate_above(view: &ViewLandmarks, i: usize) -> Option<[[f64; 2]; 2]> {
+    let [above, here] = [view.vertebrae.get(i.checked_sub(1)?)?, view.vertebrae.get(i)?];
+    let is_next = here.level.number() == S1 && matches!(above.level.number(), L5 | L6);
+    let [_, _, right, left] = *above.corners.as_ref().ok()?;
+    is_next.then_some([left, right])
 }
 
 /// Along the column to the head at body `i`, in pixels, from its neighbours.

@@ -38,6 +38,12 @@ impl Crop {
         [0, 1].map(|i| self.centre[i] + ((pixel[i] + 0.5) / CROP as f64 - 0.5) * self.edge)
     }
 
+    /// From the radiograph's pixels to the crop's.
+    #[must_use]
+    pub fn of_picture(&self, place: [f64; 2]) -> [f64; 2] {
+        [0, 1].map(|i| ((place[i] - self.centre[i]) / self.edge + 0.5) * CROP as f64 - 0.5)
+    }
+
     /// Pixels of the radiograph in one of the crop.
     #[must_use]
     pub fn scale(&self) -> f64 {
