@@ -28,6 +28,10 @@ const TOUCHES: &str = "touches.jsonl";
 pub fn watch(options: &RehearseArguments, (case_name, labels): (String, LabelMap)) -> Result<Output, Failure> {
     let script = patient(options, "--xr")?;
     let folder = folder();
+    // What an earlier process of this number left is another practice.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).internal()?;
+    }
     std::fs::create_dir_all(&folder).internal()?;
     let state = vec!["--state".to_owned(), folder.display().to_string()];
     let watched = Watched::start(&out(options, &folder), state)?;
