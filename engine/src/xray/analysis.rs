@@ -199,9 +199,7 @@ fn outline(view: &mut ViewLandmarks, i: usize, mask: Option<&Mask>) {
     seen.confidence *= mask.confidence;
     seen.placed = Placed::ByNetwork;
     let is_sacrum = seen.level.number() == S1;
-    let facing = above
-        .filter(|_| is_sacrum)
-        .and_then(|plate| corners::fit_below(&mask.field(), plate.map(|p| mask.crop.of_picture(p))));
+    let facing = above.and_then(|plate| corners::fit_below(&mask.field(), plate.map(|p| mask.crop.of_picture(p))));
     seen.corners = match facing.or_else(|| corners::fit(&mask.field(), up, is_sacrum)) {
         Some(fit) => {
             seen.rms_px = fit.rms * mask.crop.scale();
@@ -211,7 +209,7 @@ fn outline(view: &mut ViewLandmarks, i: usize, mask: Option<&Mask>) {
     };
 }
 
-/// The lower endplate of the body above `i`, left to right in the picture, where it is the next one.
+/// The lower endplate above a sacrum at `i`, left to right in the picture; `None` of other bodies.
 fn plate_above(view: &ViewLandmarks, i: usize) -> Option<[[f64; 2]; 2]> {
     let [above, here] = [view.vertebrae.get(i.checked_sub(1)?)?, view.vertebrae.get(i)?];
     let is_next = here.level.number() == S1 && matches!(above.level.number(), L5 | L6);
