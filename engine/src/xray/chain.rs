@@ -19,8 +19,10 @@ const GAP: f64 = 1.6;
 const FAR: f64 = 7.0;
 /// Confidence that a missing body costs a chain.
 const MISSING_COST: f64 = 0.2;
-/// The femoral heads' middle lies this far below S1's, in sizes of S1's box: L5 lies higher.
-const S1_ABOVE_HEADS: f64 = 2.4;
+/// The femoral heads' middle lies less than this below S1's, in sizes of the lowest bodies; L5's lies more.
+const S1_ABOVE_HEADS: f64 = 2.5;
+/// Bodies whose median size that is: one box may be much too large.
+const LOWEST: usize = 5;
 
 /// One body of the column.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,13 +124,15 @@ pub fn name_column(found: &[Found]) -> Column {
     let given = boxes.len();
     let chain = chain(boxes);
     let mut column = Column::default();
-    let Some(last) = chain.last() else { return column };
+    if chain.is_empty() {
+        return column;
+    }
     if chain.len() < given {
         column.notes.push(format!("{} boxes beside the column were left out", given - chain.len()));
     }
     let mut gaps = gaps(&chain);
     let has_c2 = chain.first().is_some_and(|f| f.kind == Kind::C2);
-    let lowest = lowest_place(last, &heads);
+    let lowest = lowest_place(&chain, &heads);
     let length = |gaps: &[(usize, f64)]| gaps.iter().map(|g| 1 + g.0).sum::<usize>();
     let length_now = i64::try_from(length(&gaps)).unwrap_or(i64::MAX / 2);
     let first = match (lowest, has_c2) {
@@ -164,10 +168,13 @@ pub fn name_column(found: &[Found]) -> Column {
 }
 
 /// The place of the lowest box, S1 or L5, when femoral heads are in view.
-fn lowest_place(last: &Found, heads: &[&Found]) -> Option<i64> {
+fn lowest_place(chain: &[Found], heads: &[&Found]) -> Option<i64> {
+    let mut sizes: Vec<f64> = chain.iter().rev().take(LOWEST).map(size).collect();
+    sizes.sort_by(f64::total_cmp);
+    let (last, typical) = (chain.last()?, *sizes.get(sizes.len() / 2)?);
     let rows: Vec<f64> = heads.iter().map(|f| f.bounds.centre()[1]).collect();
     let hips = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
-    let below = (hips - last.bounds.centre()[1]) / size(last).max(1e-9);
+    let below = (hips - last.bounds.centre()[1]) / typical.max(1e-9);
     let s1 = BODIES as i64 - 1;
     match below {
         _ if rows.is_empty() => None,
@@ -250,6 +257,17 @@ mod tests {
         assert!(
             column.notes.iter().any(|n| n.contains("left out")) && column.notes.iter().any(|n| n.contains("not found"))
         );
+    }
+
+    #[test]
+    fn without_s1_a_box_of_l5_that_is_too_large_is_still_l5() {
+        let mut found = whole();
+        let (s1, l5) = (found.remove(23), found[22]);
+        let [width, height] = l5.bounds.size();
+        found[22] = at(Kind::Vertebra, l5.bounds.centre(), [1.3 * width, 1.3 * height], 0.8);
+        assert!(s1.bounds.centre()[1] > l5.bounds.centre()[1]);
+        let expected: Vec<u8> = (2..=24).collect();
+        assert_eq!(names(&name_column(&found)), expected);
     }
 
     #[test]

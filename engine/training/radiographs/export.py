@@ -22,7 +22,7 @@ from radiographs.album import (
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
 
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
