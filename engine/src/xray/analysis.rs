@@ -11,7 +11,7 @@ use super::detection::{self, Found, Kind};
 use super::geometry::View;
 use super::landmarks::{Bounds, Placed, S1, SeenHead, SeenVertebra, ViewLandmarks};
 use super::networks::{NetworksError, RunningNetworks};
-use super::pairing::name_frontal;
+use super::pairing::{WEAKEST, name_frontal};
 use super::radiograph::Radiograph;
 use crate::measure::Posture;
 
@@ -133,9 +133,9 @@ impl<'a> Analyser<'a> {
     fn boxes(&mut self, tell: Tell<'_>) -> Result<Option<&[Vec<Found>; 2]>, XrayError> {
         if let (None, Some(networks)) = (&self.found, self.networks.as_deref_mut()) {
             tell("detect", 0.0);
-            let side = detection::find(&self.pair.lateral, networks)?;
+            let side = detection::find(&self.pair.lateral, networks, None)?;
             tell("detect", 0.5);
-            self.found = Some([detection::find(&self.pair.frontal, networks)?, side]);
+            self.found = Some([detection::find(&self.pair.frontal, networks, Some(WEAKEST))?, side]);
         }
         Ok(self.found.as_ref())
     }

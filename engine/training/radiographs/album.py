@@ -21,6 +21,9 @@ DEVIATIONS = 6.0  # between black and white
 CROP = 256  # rows and columns of the contour network's input
 CROP_MARGIN = 1.5  # of a box's longer side
 CROP_RADIUS = 40  # of `local_contrast` in a crop, pixels of the crop
+SLICE_SIGMA_MM = 2.0  # of the blur that stands for slices, at most
+RARE_SHARE = 0.4  # of the contour network's samples that are a sacrum or L5, where their picture has one
+RARE = ("sacrum", "L5")
 LEAST_VISIBLE = 0.6
 
 
@@ -73,14 +76,16 @@ def scaled(values, low, high):
     return np.clip((values.astype(np.float32) - low) / max(high - low, 1e-3), 0, 1)
 
 
-def worn(rng, grey):
-    """Exposure, contrast, blur and noise of a grey picture 0..1."""
+def worn(rng, grey, pixel_mm):
+    """Exposure, contrast, blur and noise of a grey picture 0..1; blur from head to foot as of a CT's thick slices."""
     if rng.random() < 0.6:
         grey = grey ** np.exp(rng.uniform(-0.4, 0.5))
     if rng.random() < 0.25:
         grey = (grey - 0.5) * rng.uniform(0.75, 1.0) + 0.5 + rng.uniform(-0.1, 0.1)
     if rng.random() < 0.35:
         grey = ndi.gaussian_filter(grey, rng.uniform(0.3, 1.3))
+    if rng.random() < 0.5:
+        grey = ndi.gaussian_filter(grey, rng.uniform(0, SLICE_SIGMA_MM, 2) * (1, 0.5) / pixel_mm)
     if rng.random() < 0.6:
         grey = grey + rng.uniform(0, 0.008) * rng.standard_normal(grey.shape).astype(np.float32)
     return np.clip(grey, 0, 1).astype(np.float32)
@@ -234,7 +239,9 @@ def normal(crop):
 
 def contour_sample(rng, one, crop=CROP, soft=None):
     """A crop [1, crop, crop] about a body and its mask; `soft` is laid over it (`laid_over`)."""
-    _, box, shape, bits = one["contours"][rng.integers(len(one["contours"]))]
+    rare = [item for item in one["contours"] if item[0] in RARE]
+    among = rare if rare and rng.random() < RARE_SHARE else one["contours"]
+    _, box, shape, bits = among[rng.integers(len(among))]
     mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
     columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))), crop)
     reach = int(rows[-1] - rows[0]) + 4
@@ -244,7 +251,7 @@ def contour_sample(rng, one, crop=CROP, soft=None):
     truth = np.zeros((reach + 60, reach + 60), np.float32)
     top, left = box[1] - low[0] + 20, box[0] - low[1] + 20
     truth[top : top + shape[0], left : left + shape[1]] = mask
-    grey = worn(rng, scaled(part, *one["range"]))
+    grey = worn(rng, scaled(part, *one["range"]), one["pixel_mm"])
     image = bilinear(grey, columns - low[1], rows - low[0])
     target = bilinear(truth, columns - low[1] + 20, rows - low[0] + 20) > 0.5
     if rng.random() < 0.5:

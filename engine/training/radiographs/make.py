@@ -10,6 +10,7 @@ import torch
 from radiographs import picture, pieces, scan, spine
 
 CHEST_SHARE = 0.15
+SHEAR = 0.07  # of the pelves, which are two
 SOFT_COUNT = 90  # pictures of the chest CT without its spine, whose texture is laid over others
 
 
@@ -56,7 +57,7 @@ def main():
         if real is not None and rng.random() < CHEST_SHARE:
             made = real.make(rng)
         else:
-            placed, heads = spine.build(rng, library)
+            placed, heads = spine.build(rng, library, SHEAR)
             made = picture.make(rng, placed, heads, bool(rng.random() < 0.45))
         store(path, made)
         if n % 20 == 0:

@@ -83,12 +83,14 @@ def choose(rng, pieces, level):
     raise ValueError(f"no bone for {level}")
 
 
-def build(rng, pieces):
-    """Placed vertebrae from L5 up to C1, the sacrum and the hips, and the femoral heads (middle, radius)."""
+def build(rng, pieces, shear=0.0):
+    """Placed vertebrae from L5 up to C1, the sacrum and the hips, and the femoral heads (middle, radius).
+
+    The pelvis is sheared at random by `shear` (standard deviation)."""
     angles = posture(rng)
     overall = rng.uniform(0.82, 1.12)
     discs = overall * rng.uniform(0.6, 1.25)
-    placed, heads = pelvis(rng, pieces, angles[:, 0], overall * rng.uniform(0.92, 1.05))
+    placed, heads = pelvis(rng, pieces, angles[:, 0], overall * rng.uniform(0.92, 1.05), shear)
     at = np.zeros(3)
     below = placed[0].turn
     for n, level in enumerate(LEVELS[::-1], start=1):
@@ -110,12 +112,12 @@ def build(rng, pieces):
     return placed, heads
 
 
-def pelvis(rng, pieces, angles, size):
+def pelvis(rng, pieces, angles, size, shear):
     """Sacrum with its endplate at the origin, hips turned a little against it, heads as (middle, radius)."""
     prefix = PELVES[rng.integers(2)]
     sacrum, hips = dict(pieces[f"{prefix}_sacrum"]), dict(pieces[f"{prefix}_hips"])
-    sacrum["size_mm"] = sacrum["size_mm"] * 1.0
-    hips["frame"] = sacrum["frame"]
+    sheared = np.eye(3) + (shear * rng.normal(size=(3, 3)) * (1 - np.eye(3)) if shear else 0)
+    hips["frame"] = sacrum["frame"] = sheared @ sacrum["frame"]
     scale = size * rng.normal(1, 0.03, 3)
     turn = turned(*angles)
     flex = turned(np.deg2rad(rng.normal(0, 7)), 0, 0)  # pelvic incidence other than the mesh's own
