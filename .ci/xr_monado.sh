@@ -188,7 +188,7 @@ fi
 
 if wants guided; then
     say "a guided session"
-    session guided remote sway navigate 30 "${guided_case[@]}"
+    session guided remote sway navigate 30 "${guided_case[@]}" --alignment "$out/alignment.json"
     grep -q "30 frames drawn; started 1 times" "$out/guided.log"
     grep -q "session navigating" "$out/guided.log"
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::measure::follow::Alignment;
 use engine::measure::handle::{Handle, HandlePart};
+use engine::stream::ToldAlignment;
 use geom::nalgebra::Vector3;
 
 /// What is shown.
@@ -23,6 +24,24 @@ pub struct ShownAlignment {
     pub renamed: Vec<(String, String)>,
     /// What was done last, in words.
     pub said: String,
+}
+
+impl ShownAlignment {
+    /// What another process is told of it; who corrects does so beside the session.
+    ///
+    /// * `session` - another number in every session.
+    pub fn told(&self, session: u64) -> ToldAlignment {
+        let Self { number, alignment, renamed, said, .. } = self.clone();
+        // The first of two sessions are two.
+        ToldAlignment { number: session.wrapping_add(number).max(1), alignment, renamed, said }
+    }
+}
+
+impl From<ToldAlignment> for ShownAlignment {
+    fn from(told: ToldAlignment) -> Self {
+        let ToldAlignment { number: _, alignment, renamed, said } = told;
+        Self { alignment, renamed, said, ..Self::default() }
+    }
 }
 
 /// A correction that was made in the window.

@@ -1,5 +1,7 @@
 //! What a session is, for whoever joins it: one JSON object.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::frame::SCHEMA;
@@ -96,6 +98,9 @@ pub struct SessionDescription {
     /// True when the alignment is followed and may be asked for.
     #[serde(default)]
     pub follows_alignment: bool,
+    /// Levels that a person renamed before the session: their name in the case's folder, and in the session.
+    #[serde(default)]
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// Bytes as hexadecimal digits.
@@ -105,7 +110,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 impl SessionDescription {
-    /// The description of a session that begins, without a plan and an alignment.
+    /// The description of a session that begins, without a plan, an alignment and renamed levels.
     #[must_use]
     pub fn new(
         session: u64,
@@ -149,6 +154,7 @@ impl SessionDescription {
             words: words(),
             plan: Vec::new(),
             follows_alignment: false,
+            renamed: BTreeMap::new(),
         }
     }
 }
@@ -202,14 +208,18 @@ mod tests {
         let meshes = LevelMeshes::new(&case);
         let registration = RecordedRegistration::from(&phantom::registration().unwrap());
         let without = SessionDescription::new(1, "phantom".into(), &case, &meshes, &registration, &phantom::tools());
-        let made = SessionDescription { plan: vec![planned(); crate::plan::MOST_SCREWS], ..without };
+        let renamed = BTreeMap::from([("T12".to_owned(), "L1".to_owned())]);
+        let made = SessionDescription { plan: vec![planned(); crate::plan::MOST_SCREWS], renamed, ..without };
         let json = serde_json::to_vec(&made).unwrap();
         assert!(json.len() < MOST_DESCRIPTION_BYTES, "{}", json.len());
         let back: SessionDescription = serde_json::from_slice(&json).unwrap();
-        assert_eq!(back.plan, made.plan);
+        assert_eq!((&back.plan, &back.renamed), (&made.plan, &made.renamed));
         let mut older: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        older.as_object_mut().unwrap().remove("plan");
-        assert!(serde_json::from_value::<SessionDescription>(older).unwrap().plan.is_empty());
+        for key in ["plan", "renamed", "follows_alignment"] {
+            older.as_object_mut().unwrap().remove(key);
+        }
+        let older: SessionDescription = serde_json::from_value(older).unwrap();
+        assert!(older.plan.is_empty() && older.renamed.is_empty() && !older.follows_alignment);
     }
 
     #[test]

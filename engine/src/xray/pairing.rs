@@ -26,7 +26,7 @@ const SLOPE: f64 = 0.25;
 /// Least distance of two bodies down the column, mm,
 const LEAST_DOWN_MM: f64 = 5.0;
 /// ... and of their boxes, over their mean height: below, they are the same body.
-const SAME: f64 = 0.5;
+const SAME: f64 = 0.35;
 /// What two bodies may contradict each other and still be of one column, in nats.
 const LARGEST_BREAK: f64 = 8.0;
 

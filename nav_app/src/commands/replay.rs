@@ -15,7 +15,7 @@ use engine::stream::description::hexadecimal;
 use serde_json::json;
 
 use super::alignment;
-use super::navigate::read_corrected_case;
+use super::navigate::{read_case, renamed};
 use crate::cli::ReplayArguments;
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
@@ -24,8 +24,8 @@ use crate::report::Output;
 pub fn run(options: &ReplayArguments) -> Result<Output, Failure> {
     match (&options.case, options.verify) {
         (Some(case), true) => {
-            let corrections = options.corrections.as_deref();
-            let found = run_again(&options.journal, &read_corrected_case(case, None, corrections, "replay --verify")?)?;
+            let renamed = renamed(options.corrections.as_deref())?;
+            let found = run_again(&options.journal, &read_case(case, None, &renamed, "replay --verify")?)?;
             let alignment = measure_again(options, case)?;
             let (mut json, mut text) = (verified_json(&found), verified_text(&found));
             json["alignments"] = json!({

@@ -25,6 +25,8 @@ const ROWS: usize = 8;
 const MISSING: &str = "--";
 /// Text of the table, design pixels.
 const SIZE: f32 = 18.0;
+/// What a board needs for it, with two lines of remarks, design pixels.
+pub const BOARD: Vec2 = Vec2::new(502.0, 272.0);
 
 /// The table.
 #[derive(Component)]
@@ -57,17 +59,22 @@ fn spawn(mut commands: Commands<'_, '_>, content: Res<'_, Content>, views: Query
             let (mut place, chip) = widgets::note(0.0);
             (place.left, place.right) = (Val::Auto, px(15.0));
             (place.top, place.bottom) = (Val::Auto, px(status::RESERVED + 34.0));
-            place.row_gap = px(1.0);
-            view.spawn((place, chip, Table)).with_children(|table| {
-                row(table, None);
-                (0..ROWS).for_each(|number| row(table, Some(number)));
-                let remark = table.spawn((text("", 15.0, palette::CAPTION), Remark)).id();
-                let width = Node { max_width: px(COLUMNS.iter().map(|(_, width)| width).sum::<f32>()), ..default() };
-                let layout = TextLayout::new(Justify::Left, LineBreak::WordBoundary);
-                table.commands().entity(remark).insert((width, layout));
-            });
+            spawn_table(view, place, chip);
         });
     }
+}
+
+/// The table, in a node at `place`.
+pub fn spawn_table(parent: &mut ChildSpawnerCommands<'_>, place: Node, ground: BackgroundColor) {
+    let place = Node { flex_direction: FlexDirection::Column, row_gap: px(1.0), ..place };
+    parent.spawn((place, ground, Table)).with_children(|table| {
+        row(table, None);
+        (0..ROWS).for_each(|number| row(table, Some(number)));
+        let remark = table.spawn((text("", 15.0, palette::CAPTION), Remark)).id();
+        let width = Node { max_width: px(COLUMNS.iter().map(|(_, width)| width).sum::<f32>()), ..default() };
+        let layout = TextLayout::new(Justify::Left, LineBreak::WordBoundary);
+        table.commands().entity(remark).insert((width, layout));
+    });
 }
 
 fn row(table: &mut ChildSpawnerCommands<'_>, number: Option<usize>) {

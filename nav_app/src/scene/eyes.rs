@@ -18,7 +18,7 @@ use super::plane::Plane;
 use super::slice_view::{ScreenId, Screens};
 use super::vertebrae::is_uncertain;
 use super::widgets::text;
-use super::{Content, layout, palette};
+use super::{Content, alignment, layout, palette};
 
 /// Distance between the pupils, m: the adult mean (Dodgson 2004,
 /// doi:10.1117/12.529999).
@@ -55,6 +55,8 @@ const NEIGHBOURHOOD_M: f32 = 0.03;
 pub const PANEL_SIZE: Vec2 = Vec2::new(PANEL_HEIGHT_M * layout::COLUMN / layout::HEIGHT, PANEL_HEIGHT_M);
 /// Width of the notes' texture above the panel, pixels.
 const NOTES_WIDTH: f32 = 1010.0;
+/// Width of the alignment's table over the panel's: it stays in view of who looks at the spine.
+const TABLE_SHARE: f32 = 0.78;
 /// Between the panel and what hangs above or below it, m.
 pub const BOARD_GAP_M: f32 = 0.006;
 
@@ -118,9 +120,14 @@ pub fn spawn(
     let material = materials.add(Paint::board(panel));
     let rectangle = Mesh3d(meshes.add(Rectangle::from_size(PANEL_SIZE)));
     let panel = commands.spawn((SlicePanel, rectangle, MeshMaterial3d(material), panel_place(), EYES_ONLY)).id();
-    if let Some((image, height)) = notes_image(&mut commands, &mut images, &content) {
-        let size = Vec2::new(PANEL_SIZE.x, PANEL_SIZE.x * height / NOTES_WIDTH);
-        let above = 0.5 * (PANEL_SIZE.y + size.y) + BOARD_GAP_M;
+    // Upwards: the panel, notes, alignment.
+    let notes = notes_image(&mut commands, &mut images, &content).map(|image| (image, 1.0));
+    let table = alignment_image(&mut commands, &mut images, &content).map(|image| (image, TABLE_SHARE));
+    let mut top = 0.5 * PANEL_SIZE.y;
+    for ((image, pixels), share) in notes.into_iter().chain(table) {
+        let size = share * PANEL_SIZE.x * Vec2::new(1.0, pixels.y / pixels.x);
+        let above = top + BOARD_GAP_M + 0.5 * size.y;
+        top = above + 0.5 * size.y;
         let board = board(&mut meshes, &mut materials, image, size, above);
         commands.spawn((board, ChildOf(panel)));
     }
@@ -169,19 +176,33 @@ pub fn board(
     (rectangle, MeshMaterial3d(materials.add(Paint::board(image))), place, EYES_ONLY)
 }
 
-/// What the desktop notes above the spine, and its height in pixels; `None`
+/// What the desktop notes above the spine, and its size in pixels; `None`
 /// where there is nothing to note.
 fn notes_image(
     commands: &mut Commands<'_, '_>,
     images: &mut Assets<Image>,
     content: &Content,
-) -> Option<(Handle<Image>, f32)> {
-    let height = layout::notes_height(content)?;
-    let size = UVec2::new(NOTES_WIDTH as u32, height as u32);
-    let (camera, image) = interface_camera(commands, images, size, palette::PANEL);
+) -> Option<(Handle<Image>, Vec2)> {
+    let size = Vec2::new(NOTES_WIDTH, layout::notes_height(content)?);
+    let (camera, image) = interface_camera(commands, images, size.as_uvec2(), palette::PANEL);
     let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
     commands.spawn((whole, UiTargetCamera(camera), layout::NotePlace));
-    Some((image, height))
+    Some((image, size))
+}
+
+/// The table of the alignment, and its size in pixels; `None` where it is not followed.
+fn alignment_image(
+    commands: &mut Commands<'_, '_>,
+    images: &mut Assets<Image>,
+    content: &Content,
+) -> Option<(Handle<Image>, Vec2)> {
+    content.header.alignment.as_ref()?;
+    let (camera, image) = interface_camera(commands, images, alignment::BOARD.as_uvec2(), palette::PANEL);
+    let whole = Node { width: percent(100.0), height: percent(100.0), ..default() };
+    let inner = Node { padding: UiRect::axes(px(12.0), px(8.0)), ..whole.clone() };
+    let ground = BackgroundColor(palette::PANEL);
+    commands.spawn((whole, UiTargetCamera(camera))).with_children(|root| alignment::spawn_table(root, inner, ground));
+    Some((image, alignment::BOARD))
 }
 
 /// Level names as small signs beside the bones, turned to the head.

@@ -13,7 +13,7 @@ use engine::clock::{Clock, SystemClock};
 use engine::plan::PlannedScrew;
 use engine::stream::wire::engine::Offer;
 use engine::stream::wire::{EngineWire, WireError};
-use engine::stream::{IntentKey, LevelMeshes, SessionDescription, ToldAlignment, random_bytes};
+use engine::stream::{IntentKey, LevelMeshes, SessionDescription, random_bytes};
 use serde_json::json;
 
 use super::alignment::AlignmentThread;
@@ -22,7 +22,6 @@ use super::plan;
 use crate::cli::{EngineArguments, WatchedViewer};
 use crate::failure::{Blame, Failure};
 use crate::report::Output;
-use crate::shown_alignment::ShownAlignment;
 
 /// Runs the command.
 pub fn run(options: &EngineArguments, quiet: bool) -> Result<Output, Failure> {
@@ -81,18 +80,12 @@ fn offer(options: &EngineArguments, session: u64, started: &Started, plan: Vec<P
     let (tracker, registration) = (options.session.from.tracker.clone(), &started.patient.recorded);
     let described = SessionDescription::new(session, tracker, &started.case, &meshes, registration, &started.tools);
     let shown = started.alignment.as_ref().map(AlignmentThread::shown);
-    let description = SessionDescription { plan, follows_alignment: shown.is_some(), ..described };
-    let alignment = shown.map(|shown| Box::new(move || told(session, &shown.newest())) as Box<_>);
+    let description =
+        SessionDescription { plan, follows_alignment: shown.is_some(), renamed: started.renamed.clone(), ..described };
+    let alignment = shown.map(|shown| Box::new(move || shown.newest().told(session)) as Box<_>);
     let telling = started.live.clone();
     let tell = Box::new(move |intent| telling.tell(intent));
     Offer { description, meshes, snapshots: started.live.reader(), alignment, tell }
-}
-
-/// What viewers are told; who corrects does so beside the engine.
-fn told(session: u64, shown: &ShownAlignment) -> ToldAlignment {
-    let ShownAlignment { number, alignment, renamed, said, .. } = shown.clone();
-    // The first of two sessions are two.
-    ToldAlignment { number: session.wrapping_add(number).max(1), alignment, renamed, said }
 }
 
 /// Wrong addresses are wrong use; what the other side says is bad input; the

@@ -3,29 +3,39 @@
 //! Over TCP on this machine: the drawing process asks, the session answers with
 //! its newest snapshot, so that one that was held up finds nothing old waiting.
 //! A question is one byte; an answer is its length (4 bytes, little endian) and
-//! the snapshot as in docs/stream.md. The first answer is the panel's header as
-//! JSON. Nobody is sent anything but what the scene shows.
+//! the snapshot as in docs/stream.md, or, asked for with `a` and the number that
+//! is known, the alignment as told there. The first answer is the panel's header
+//! as JSON. Nobody is sent anything but what the scene shows.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use engine::register::Verdict;
 use engine::rt::{Reader, Snapshot};
+use engine::stream::alignment::{MOST_ALIGNMENT_BYTES, question};
 use engine::stream::frame::MOST_SNAPSHOT_BYTES;
-use engine::stream::{decode_snapshot, encode_snapshot};
+use engine::stream::{ToldAlignment, decode_snapshot, encode_snapshot};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::commands::navigate::Renamed;
 use crate::scene::{SceneHeader, SnapshotFeed};
 use crate::scene_input::{PlannedScrew, Touched};
+use crate::shown_alignment::SharedAlignment;
 
 /// Time between two questions: more often than any display asks.
 const ASK: Duration = Duration::from_millis(4);
+/// ... for the alignment: levels are registered again within seconds, not faster.
+const ALIGNMENT: Duration = Duration::from_millis(500);
+/// The question for it, before the number that is known.
+const ASK_ALIGNMENT: [u8; 1] = *b"a";
+/// Stands for the session in the numbers of its alignments: who answers is never another one.
+const SESSION: u64 = 1;
 /// Time between two looks at who connects.
 const LOOK: Duration = Duration::from_millis(20);
 /// Silence of the other side after which it is given up.
@@ -49,12 +59,13 @@ impl SnapshotServer {
     ///
     /// # Errors
     /// There is no port, or no thread.
-    pub fn start(snapshots: Reader<Snapshot>, header: &SceneHeader) -> Result<Self> {
+    pub fn start(snapshots: Reader<Snapshot>, header: &SceneHeader, renamed: &Renamed) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port for the headset's process")?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let is_ended = Arc::new(AtomicBool::new(false));
-        let (stop, header) = (is_ended.clone(), header_json(header).to_string());
+        let (stop, alignment) = (is_ended.clone(), header.alignment.clone());
+        let header = header_json(header, renamed).to_string();
         let serve = move || {
             let mut guests = Vec::new();
             while !stop.load(Ordering::Relaxed) {
@@ -69,10 +80,10 @@ impl SnapshotServer {
                     continue;
                 }
                 guests.push(Arc::downgrade(&guest));
-                let (snapshots, header, stop) = (snapshots.clone(), header.clone(), stop.clone());
+                let (told, header, stop) = ((snapshots.clone(), alignment.clone()), header.clone(), stop.clone());
                 let answer = move || {
                     // One that leaves, or asks nonsense, is not missed.
-                    drop(answer(stream, &snapshots, &header, &stop));
+                    drop(answer(stream, &told, &header, &stop));
                     drop(guest);
                 };
                 drop(std::thread::Builder::new().name("headset-feed".into()).spawn(answer));
@@ -99,7 +110,10 @@ impl Drop for SnapshotServer {
     }
 }
 
-fn answer(mut stream: TcpStream, snapshots: &Reader<Snapshot>, header: &str, stop: &AtomicBool) -> Result<()> {
+/// What is told again and again.
+type Told = (Reader<Snapshot>, Option<SharedAlignment>);
+
+fn answer(mut stream: TcpStream, (snapshots, alignment): &Told, header: &str, stop: &AtomicBool) -> Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -108,6 +122,13 @@ fn answer(mut stream: TcpStream, snapshots: &Reader<Snapshot>, header: &str, sto
     let mut question = [0];
     while !stop.load(Ordering::Relaxed) {
         stream.read_exact(&mut question)?;
+        if question == ASK_ALIGNMENT {
+            let mut known = [0; 8];
+            stream.read_exact(&mut known)?;
+            let told = alignment.as_ref().map_or_else(Vec::new, |shown| shown.newest().told(SESSION).answer(&known));
+            send(&mut stream, &told)?;
+            continue;
+        }
         match snapshots.read() {
             Some((number, snapshot)) => send(&mut stream, encode_snapshot(0, number, &snapshot).as_slice())?,
             None => send(&mut stream, &[])?,
@@ -132,7 +153,7 @@ fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>, most: usize) -> Result<
     Ok(stream.read_exact(buffer)?)
 }
 
-fn header_json(header: &SceneHeader) -> Value {
+fn header_json(header: &SceneHeader, renamed: &Renamed) -> Value {
     json!({
         "verdict": header.verdict.map(|verdict| verdict.to_string()),
         "rms_mm": header.rms_mm,
@@ -141,6 +162,8 @@ fn header_json(header: &SceneHeader) -> Value {
         "device": header.device,
         "touched": header.touched.as_ref().map(|touched| touched_json(touched)),
         "plan": &header.plan[..],
+        "follows_alignment": header.alignment.is_some(),
+        "renamed": renamed,
     })
 }
 
@@ -172,12 +195,15 @@ fn header(told: &Value) -> SceneHeader {
         device: text("device"),
         touched: touched(&told["touched"]).map(Arc::new),
         plan: Vec::<PlannedScrew>::deserialize(&told["plan"]).unwrap_or_default().into(),
+        alignment: (told["follows_alignment"] == true).then(SharedAlignment::default),
         ..SceneHeader::default()
     }
 }
 
 /// The session's snapshots in the drawing process.
 pub struct RemoteSnapshots {
+    /// Levels of the case that its folder calls otherwise.
+    pub renamed: Renamed,
     newest: Arc<Mutex<Option<(u64, Snapshot)>>>,
     seen: AtomicU64,
 }
@@ -195,17 +221,24 @@ impl RemoteSnapshots {
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut buffer = Vec::new();
         receive(&mut stream, &mut buffer, MOST_HEADER)?;
-        let header = header(&serde_json::from_slice(&buffer)?);
+        let told = serde_json::from_slice(&buffer)?;
+        let (header, renamed) = (header(&told), Renamed::deserialize(&told["renamed"])?);
         let newest = Arc::new(Mutex::new(None));
-        let shared = newest.clone();
+        let (shared, alignment) = (newest.clone(), header.alignment.clone());
         let ask = move || {
+            let (mut known, mut asked) = (0, None::<Instant>);
             while ask(&mut stream, &mut buffer, &shared).is_ok() {
+                let is_due = asked.is_none_or(|at| at.elapsed() >= ALIGNMENT);
+                if let Some(shown) = alignment.as_ref().filter(|_| is_due) {
+                    let Ok(newest) = ask_alignment(&mut stream, &mut buffer, shown, known) else { break };
+                    (known, asked) = (newest, Some(Instant::now()));
+                }
                 std::thread::sleep(ASK);
             }
             ended();
         };
         std::thread::Builder::new().name("headset-feed".into()).spawn(ask)?;
-        Ok((header, Self { newest, seen: AtomicU64::new(0) }))
+        Ok((header, Self { renamed, newest, seen: AtomicU64::new(0) }))
     }
 }
 
@@ -219,6 +252,16 @@ fn ask(stream: &mut TcpStream, buffer: &mut Vec<u8>, newest: &Mutex<Option<(u64,
     Ok(())
 }
 
+/// Asks for an alignment that is not number `known`; the number that is known then.
+fn ask_alignment(stream: &mut TcpStream, buffer: &mut Vec<u8>, shown: &SharedAlignment, known: u64) -> Result<u64> {
+    stream.write_all(&[&ASK_ALIGNMENT[..], &question(known)].concat())?;
+    receive(stream, buffer, MOST_ALIGNMENT_BYTES)?;
+    let Some(told) = ToldAlignment::read(buffer).map_err(anyhow::Error::msg)? else { return Ok(known) };
+    let number = told.number;
+    shown.put(told.into());
+    Ok(number)
+}
+
 impl SnapshotFeed for RemoteSnapshots {
     fn latest(&self) -> Option<Snapshot> {
         let (number, snapshot) = (*self.newest.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -229,6 +272,7 @@ impl SnapshotFeed for RemoteSnapshots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shown_alignment::ShownAlignment;
 
     fn planned() -> PlannedScrew {
         let breach = json!({ "outward_mm": -0.75, "at_mm": 20.0, "direction": "lateral" });
@@ -245,18 +289,21 @@ mod tests {
     #[test]
     fn the_drawing_process_sees_each_snapshot_once_and_hears_of_the_end() {
         let (mut publisher, reader) = engine::rt::latest::<Snapshot>();
+        let alignment = SharedAlignment::default();
         let touched = Touched { places: vec![[1.5, -2.25, 3.1]; 20_000], heights_mm: vec![-0.37; 20_000] };
         let told = SceneHeader {
             verdict: Some(Verdict::Doubtful),
             rms_mm: Some(0.7),
             touched: Some(Arc::new(touched)),
             plan: vec![planned()].into(),
+            alignment: Some(alignment.clone()),
             ..SceneHeader::default()
         };
-        let server = SnapshotServer::start(reader, &told).unwrap();
+        let server = SnapshotServer::start(reader, &told, &Renamed::from([("T12".into(), "L1".into())])).unwrap();
         let (gone, hears) = std::sync::mpsc::channel();
         let (header, feed) = RemoteSnapshots::connect(server.address(), move || gone.send(()).unwrap()).unwrap();
         assert_eq!((header.verdict, header.rms_mm), (Some(Verdict::Doubtful), Some(0.7)));
+        assert_eq!(feed.renamed["T12"], "L1", "the case is read under the session's names");
         assert_eq!(header.plan[..], [planned()], "graded once, by the session");
         let touched = header.touched.unwrap();
         assert_eq!((touched.places[0], touched.heights_mm[0]), ([1.5, -2.25, 3.1], -0.37), "residuals arrive as sent");
@@ -271,6 +318,15 @@ mod tests {
         for sequence in 1..4 {
             publisher.publish(&Snapshot { sequence, ..Snapshot::default() });
             assert_eq!(wait().map(|snapshot| snapshot.sequence), Some(sequence));
+        }
+        let shown = header.alignment.unwrap();
+        for said in ["L3 was registered again", "L4 was registered again"] {
+            alignment.put(ShownAlignment { said: said.into(), ..ShownAlignment::default() });
+            let arrived = (0..2000).any(|_| {
+                std::thread::sleep(Duration::from_millis(1));
+                shown.newest().said == said
+            });
+            assert!(arrived, "{said}");
         }
         std::thread::sleep(Duration::from_millis(20));
         assert!(feed.latest().is_none(), "a session that stands still must be seen to");

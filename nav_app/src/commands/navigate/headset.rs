@@ -25,7 +25,7 @@ pub fn follow(
 ) -> Result<Watch, Failure> {
     let snapshots = started.live.reader();
     let header = SceneHeader { plan: plan.into(), ..header(options, started)? };
-    let server = SnapshotServer::start(snapshots.clone(), &header).internal()?;
+    let server = SnapshotServer::start(snapshots.clone(), &header, &started.renamed).internal()?;
     let watched = Watched::start(&options.out, vec!["--feed".to_owned(), server.address().to_string()])?;
     let told = Watch::follow(&snapshots, quiet, &|_| watched.is_closed());
     tracing::warn!("{}", watched.tell().1);
@@ -35,9 +35,9 @@ pub fn follow(
 /// The drawing process; ends when the session does.
 pub fn worker(options: &NavigateArguments, address: SocketAddr) -> Result<Output, Failure> {
     let session = &options.session;
-    let case = Arc::new(read_case(&session.case, session.ct.as_deref(), "navigate")?);
     // Whoever wears the headset must not go on looking at a session that is gone.
     let (header, snapshots) = RemoteSnapshots::connect(address, || std::process::exit(1)).internal()?;
+    let case = Arc::new(read_case(&session.case, session.ct.as_deref(), &snapshots.renamed, "navigate")?);
     let tool_shape = options.tool_shape.as_deref().map(read_tool_shape).transpose()?;
     let header = SceneHeader { tool_shape, ..header };
     let input = SceneInput { case, snapshots: Box::new(snapshots), header };

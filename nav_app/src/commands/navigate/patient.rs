@@ -1,5 +1,6 @@
 //! The case, and where it lies on the patient.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -130,23 +131,20 @@ fn scenario(case: &Case, seed: u64) -> Result<Scenario, Failure> {
     Scenario::new(&case.labels, seed).ok_or_else(|| anyhow::anyhow!(what)).bad_input()
 }
 
-/// A case from a folder written by `segment` or from a label map, with the CT it
-/// was made from where that is given.
-pub fn read_case(case: &Path, ct: Option<&Path>, command: &str) -> Result<Case, Failure> {
-    read_corrected_case(case, ct, None, command)
+/// Levels that a person renamed: their name in the case's folder, and now.
+pub type Renamed = BTreeMap<String, String>;
+
+/// What a file of corrections renames; nothing without a file.
+pub fn renamed(corrections: Option<&Path>) -> Result<Renamed, Failure> {
+    Ok(corrections.map(Corrections::read).transpose().bad_input()?.unwrap_or_default().levels)
 }
 
-/// As [`read_case`], levels renamed as a file of corrections says.
-pub fn read_corrected_case(
-    case: &Path,
-    ct: Option<&Path>,
-    corrections: Option<&Path>,
-    command: &str,
-) -> Result<Case, Failure> {
+/// A case from a folder written by `segment` or from a label map, levels `renamed`, with the CT it
+/// was made from where that is given.
+pub fn read_case(case: &Path, ct: Option<&Path>, renamed: &Renamed, command: &str) -> Result<Case, Failure> {
     let mut labels = super::super::read_case_labels(case, command)?;
-    if let Some(path) = corrections {
-        Corrections::read(path).and_then(|corrections| corrections.rename(&mut labels)).bad_input()?;
-    }
+    let corrections = Corrections { levels: renamed.clone(), ..Corrections::default() };
+    corrections.rename(&mut labels).bad_input()?;
     let ct = match ct {
         Some(path) => {
             let ct = io::read_ct(path, &Limits::default()).bad_input()?.value;

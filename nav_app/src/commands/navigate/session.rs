@@ -19,7 +19,7 @@ use engine::rt::{Guidance, LiveSession, LiveSettings, LoopSettings, SessionSumma
 use engine::safety::Event;
 use serde_json::json;
 
-use super::patient::{Patient, read_corrected_case};
+use super::patient::{Patient, Renamed, read_case, renamed};
 use super::tracker::{Address, Tracker, open};
 use super::typed;
 use super::watch::Watch;
@@ -33,6 +33,9 @@ use crate::report::Output;
 pub struct Started {
     /// The segmented CT.
     pub case: Arc<Case>,
+    /// Levels of it that its folder calls otherwise.
+    #[cfg_attr(not(any(feature = "stream", feature = "xr")), allow(dead_code, reason = "told to other processes"))]
+    pub renamed: Renamed,
     /// Where it lies.
     pub patient: Patient,
     /// What is tracked.
@@ -59,7 +62,8 @@ impl Started {
     ) -> Result<Self, Failure> {
         let address = Address::parse(&options.from.tracker)?;
         let corrections = options.alignment.corrections.as_deref().filter(|path| path.exists());
-        let case = Arc::new(read_corrected_case(&options.case, options.ct.as_deref(), corrections, command)?);
+        let renamed = renamed(corrections)?;
+        let case = Arc::new(read_case(&options.case, options.ct.as_deref(), &renamed, command)?);
         let landmarks = typed::read_landmarks(options.landmarks.as_deref())?;
         let patient = Patient::new(&address, options, &case)?;
         let tracker = open(&address, &options.from, clock, || simulated(options, &patient))?;
@@ -92,7 +96,7 @@ impl Started {
         };
         let alignment = AlignmentThread::start(&options.alignment, &options.case, around)?;
         typed::listen(Arc::downgrade(&live), landmarks, alignment.as_ref().map(AlignmentThread::door));
-        Ok(Self { case, patient, tools: tracker.tools, live, alignment, journal })
+        Ok(Self { case, renamed, patient, tools: tracker.tools, live, alignment, journal })
     }
 
     /// Ends the session and tells what it did.

@@ -13,7 +13,7 @@ use engine::segment::Progress;
 use serde_json::json;
 
 use super::alignment::{AlignmentThread, Around, read_alignment};
-use super::navigate::{read_case, read_corrected_case};
+use super::navigate::{read_case, renamed};
 use crate::assets;
 use crate::cli::{AlignmentArguments, SceneArguments, ToolStateChoice};
 use crate::failure::{Blame, Failure};
@@ -129,11 +129,8 @@ fn read(options: &SceneArguments) -> Result<(Case, String), Failure> {
     if let Some(case) = &options.case {
         let name = options.ct.as_ref().unwrap_or(case).display().to_string();
         let ct = options.ct.as_deref();
-        let case = match options.corrections.as_deref().filter(|path| path.exists()) {
-            None => read_case(case, ct, "scene")?,
-            corrections => read_corrected_case(case, ct, corrections, "scene")?,
-        };
-        return Ok((case, name));
+        let renamed = renamed(options.corrections.as_deref().filter(|path| path.exists()))?;
+        return Ok((read_case(case, ct, &renamed, "scene")?, name));
     }
     Ok((shipped_case()?, "LIDC-IDRI-0001".into()))
 }

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::stream::ToldAlignment;
 use engine::stream::wire::ViewerWire;
 
 use super::{description, goes_on};
@@ -12,7 +11,7 @@ use crate::cli::ViewArguments;
 use crate::commands::alignment::table;
 use crate::commands::engine::blame;
 use crate::failure::{Blame, Failure};
-use crate::shown_alignment::{SharedAlignment, ShownAlignment};
+use crate::shown_alignment::SharedAlignment;
 
 /// Time between two questions: levels are registered again within seconds, not faster.
 const ASK: Duration = Duration::from_millis(500);
@@ -29,9 +28,8 @@ pub fn follow(viewer: &Arc<ViewerWire>) -> Result<SharedAlignment, Failure> {
         while let Some(viewer) = viewer.upgrade() {
             // While nobody answers, the scene says so; what was known is asked for again.
             if let Ok(Some(told)) = viewer.alignment(known) {
-                let ToldAlignment { number, alignment, renamed, said } = told;
-                known = number;
-                put.put(ShownAlignment { alignment, renamed, said, ..ShownAlignment::default() });
+                known = told.number;
+                put.put(told.into());
             }
             drop(viewer);
             std::thread::sleep(ASK);

@@ -28,8 +28,8 @@ pub fn open(options: &ViewArguments, viewer: ViewerWire) -> Result<Output, Failu
         let what = "a window needs the case that the engine navigates: give --case, or leave --window out for lines";
         return Err(Failure::WrongUse(anyhow::anyhow!(what)));
     };
-    let case = Arc::new(read_case(path, options.ct.as_deref(), "view")?);
     let described = description(&viewer)?;
+    let case = Arc::new(read_case(path, options.ct.as_deref(), &described.renamed, "view")?);
     let viewer = Arc::new(viewer);
     let alignment = described.follows_alignment.then(|| alignment::follow(&viewer)).transpose()?;
     if hexadecimal(&case_hash(&case)) != described.case_sha256 {
