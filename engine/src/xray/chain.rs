@@ -12,7 +12,7 @@ use crate::level::Level;
 /// Names of a column of 24 bodies, C2 to S1.
 const BODIES: usize = 24;
 /// Distance of two boxes' middles over their size: below, they are the same body.
-const SAME: f64 = 0.4;
+const SAME: f64 = 0.45;
 /// ... above, one is missing between them.
 const GAP: f64 = 1.6;
 /// ... from which no count of missing bodies is believed.
