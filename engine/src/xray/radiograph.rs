@@ -7,13 +7,16 @@ use crate::io::picture::Picture;
 
 /// Shares of the picture's values that become black and white.
 const BLACK_AND_WHITE: [f64; 2] = [0.01, 0.99];
+/// Brightest value that is kept: what a hundredth of the pixels has beyond white often lies over the spine, where a
+/// patient is thickest.
+const BRIGHTEST: f32 = 1.5;
 
 /// A radiograph: bone bright, and where it was taken from.
 #[derive(Debug, Clone)]
 pub struct Radiograph {
     /// Where pixels and source were.
     pub geometry: Geometry,
-    /// Brightness 0 to 1, row by row.
+    /// Brightness, black 0 and white 1, up to 1.5; row by row.
     pub grey: Vec<f32>,
 }
 
@@ -69,7 +72,7 @@ impl Radiograph {
     }
 }
 
-/// Values between the 1st and the 99th percentile as 0 to 1.
+/// Values with the 1st percentile as 0 and the 99th as 1.
 fn scaled(values: &[f32]) -> Vec<f32> {
     let mut sorted = values.to_vec();
     let mut at = |share: f64| {
@@ -78,5 +81,27 @@ fn scaled(values: &[f32]) -> Vec<f32> {
     };
     let [black, white] = BLACK_AND_WHITE.map(&mut at);
     let range = (white - black).max(f32::MIN_POSITIVE);
-    values.iter().map(|v| ((v - black) / range).clamp(0.0, 1.0)).collect()
+    values.iter().map(|v| ((v - black) / range).clamp(0.0, BRIGHTEST)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::geometry::View;
+    use super::*;
+
+    #[test]
+    fn what_is_brighter_than_white_still_differs_and_is_white_for_the_eye() {
+        let mut values: Vec<f32> = (0..10_000).map(|i| (i % 100) as f32).collect();
+        values[500..540].fill(110.0);
+        values[600..640].fill(120.0);
+        values[700] = 1e6;
+        let geometry = Geometry::assumed(View::Lateral, [100, 100], [1.0, 1.0]).unwrap();
+        let made =
+            Radiograph::new(&Picture { rows: 100, columns: 100, values, pixel: None, view_position: None }, geometry)
+                .unwrap();
+        let at = |index: usize| made.grey[index];
+        assert!(at(510) > 1.05 && at(610) > at(510) + 0.05, "{} {}", at(510), at(610));
+        assert_eq!(at(700), BRIGHTEST);
+        assert_eq!(made.part([10.0, 5.0], 1.0, [1, 1]), [255]);
+    }
 }

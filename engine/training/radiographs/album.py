@@ -1,6 +1,6 @@
 """Pictures in memory, and what the two networks are shown of them.
 
-Both see grey levels between a picture's own 1st and 99th percentile as 0..1, after `local_contrast`.
+Both see grey levels between a picture's own 1st and 99th percentile as 0..1, up to 1.5, after `local_contrast`.
 """
 
 import pickle
@@ -18,6 +18,7 @@ LEAST_MM = 850.0  # a lower picture stands in a frame of this height, so that bo
 CONTRAST_RADIUS = 12  # of `local_contrast`, pixels of the canvas
 LEAST_DEVIATION = 0.01
 DEVIATIONS = 6.0  # between black and white
+BRIGHTEST = 1.5  # what a hundredth of the pixels has beyond white often lies over the spine
 CROP = 256  # rows and columns of the contour network's input
 CROP_MARGIN = 1.5  # of a box's longer side
 CROP_RADIUS = 40  # of `local_contrast` in a crop, pixels of the crop
@@ -72,8 +73,8 @@ def local_contrast(grey, radius):
 
 
 def scaled(values, low, high):
-    """Grey levels as 0..1, clamped."""
-    return np.clip((values.astype(np.float32) - low) / max(high - low, 1e-3), 0, 1)
+    """Grey levels as 0..1, clamped to 0..BRIGHTEST."""
+    return np.clip((values.astype(np.float32) - low) / max(high - low, 1e-3), 0, BRIGHTEST)
 
 
 def worn(rng, grey, pixel_mm):
@@ -88,7 +89,7 @@ def worn(rng, grey, pixel_mm):
         grey = ndi.gaussian_filter(grey, rng.uniform(0, SLICE_SIGMA_MM, 2) * (1, 0.5) / pixel_mm)
     if rng.random() < 0.6:
         grey = grey + rng.uniform(0, 0.008) * rng.standard_normal(grey.shape).astype(np.float32)
-    return np.clip(grey, 0, 1).astype(np.float32)
+    return np.clip(grey, 0, BRIGHTEST).astype(np.float32)
 
 
 def on_canvas(one, factor, origin, size):
