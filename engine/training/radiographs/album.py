@@ -249,12 +249,13 @@ def contour_sample(rng, one, crop=CROP, soft=None):
     low = [int(np.floor(min(rows[0], rows[-1]))) - 1, int(np.floor(columns[0])) - 1]
     low = [max(0, n) for n in low]
     part = one["grey"][low[0] : low[0] + reach + 2, low[1] : low[1] + reach + 2]
-    truth = np.zeros((reach + 60, reach + 60), np.float32)
-    top, left = box[1] - low[0] + 20, box[0] - low[1] + 20
+    room = max(shape)  # a crop may begin within its body
+    truth = np.zeros((reach + 2 * room, reach + 2 * room), np.float32)
+    top, left = box[1] - low[0] + room, box[0] - low[1] + room
     truth[top : top + shape[0], left : left + shape[1]] = mask
     grey = worn(rng, scaled(part, *one["range"]), one["pixel_mm"])
     image = bilinear(grey, columns - low[1], rows - low[0])
-    target = bilinear(truth, columns - low[1] + 20, rows - low[0] + 20) > 0.5
+    target = bilinear(truth, columns - low[1] + room, rows - low[0] + room) > 0.5
     if rng.random() < 0.5:
         image, target = image.flip(1), target.flip(1)
     image = crop_contrast(image)

@@ -9,6 +9,7 @@ import torch
 import export as shared
 from radiographs import narrow, networks
 from radiographs.album import (
+    BRIGHTEST,
     CANVAS,
     CONTRAST_RADIUS,
     CROP,
@@ -22,7 +23,7 @@ from radiographs.album import (
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
 
-VERSION = "0.3.1"
+VERSION = "0.4.0"
 TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
@@ -48,14 +49,14 @@ CONTRAST = {
 }
 PREPROCESSING = {
     "detector": {
-        "grey": "the picture's 1st to 99th percentile as 0..1, clamped, bone bright, the same in three channels",
+        "grey": f"the picture's 1st to 99th percentile as 0..1, clamped to 0..{BRIGHTEST}, bone bright, the same in three channels",
         "letterbox": {"rows": CANVAS[0], "columns": CANVAS[1], "padding": PADDING, "least_mm": LEAST_MM},
         "local_contrast": {"radius": CONTRAST_RADIUS, **CONTRAST},
         "anchors": {"strides": STRIDES, "sizes": ANCHORS},
         "box": "bounding box of a body's projection; of C2 with its dens; of a femoral head's circle",
     },
     "contour": {
-        "grey": "the picture's 1st to 99th percentile as 0..1, clamped, bone bright",
+        "grey": f"the picture's 1st to 99th percentile as 0..1, clamped to 0..{BRIGHTEST}, bone bright",
         "crop": {"side_of_longer_edge": CROP_MARGIN, "pixels": CROP, "interpolation": "bilinear, edge repeated"},
         "local_contrast": {"radius": CROP_RADIUS, **CONTRAST},
         "standardised": "less the crop's mean, over its standard deviation",
@@ -97,15 +98,22 @@ def card(network: str, saved: dict, report: dict) -> dict:
     }
 
 
+def mean(states: list) -> dict:
+    """Mean of several weights of one training: often better than each (Wortsman et al. 2022, arXiv:2203.05482)."""
+    of = lambda values: sum(v.float() for v in values) / len(values) if values[0].is_floating_point() else values[-1]
+    return {name: of([state[name] for state in states]) for name in states[0]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", choices=list(ROLES), required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="last.pt of train.py")
+    parser.add_argument("--checkpoint", type=Path, nargs="+", required=True, help="last.pt of train.py; of several the mean")
     parser.add_argument("--report", type=Path, help="JSON with training, measured, known_failures")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    saved = torch.load(options.checkpoint, weights_only=True)
-    state, share = saved["ema"], 1
+    every = [torch.load(path, weights_only=True) for path in options.checkpoint]
+    saved = every[-1]  # tells how long the training was
+    state, share = mean([one["ema"] for one in every]), 1
     if options.network == "detector" and len(state["model.0.conv.weight"]) < 32:
         share = 32 // len(state["model.0.conv.weight"])
         state = narrow.widened(state)
