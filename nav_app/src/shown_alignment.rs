@@ -30,6 +30,7 @@ impl ShownAlignment {
     /// What another process is told of it; who corrects does so beside the session.
     ///
     /// * `session` - another number in every session.
+    #[cfg_attr(not(any(feature = "stream", feature = "xr")), allow(dead_code, reason = "told to other processes"))]
     pub fn told(&self, session: u64) -> ToldAlignment {
         let Self { number, alignment, renamed, said, .. } = self.clone();
         // The first of two sessions are two.

@@ -7,8 +7,8 @@
 use geom::nalgebra::Vector3;
 
 use super::chain::Named;
-use super::detection::{Found, Kind};
-use super::geometry::{Geometry, Ray};
+use super::detection::Found;
+use super::geometry::Geometry;
 use super::triangulate::meet;
 
 /// Confidence of the weakest frontal box that is a candidate.
@@ -84,21 +84,20 @@ pub fn name_frontal(lateral: (&Geometry, &[Named]), frontal: (&Geometry, &[Found
     named
 }
 
-/// The frontal boxes that may show a body.
+/// The frontal boxes that may show a body; a column holds no femoral head.
 fn candidates(body: &Named, side: &Geometry, frontal: (&Geometry, &[Found])) -> Vec<Candidate> {
     let (front, found) = frontal;
-    let ray: Ray = side.ray(body.found.bounds.centre());
+    let ray = side.ray(body.found.bounds.centre());
     let candidate = |other: &Found| {
         let (place_mm, gap_mm) = meet(&ray, &front.ray(other.bounds.centre()))?;
-        let height_mm = body.found.bounds.size()[1] * side.pixel_mm(place_mm);
+        let height_mm = (body.found.bounds.size()[1] * side.pixel_mm(place_mm)).max(1e-9);
         let [width_mm, tall_mm] = other.bounds.size().map(|edge| edge * front.pixel_mm(place_mm));
-        let gap = gap_mm / height_mm.max(1e-9);
-        let unlikely = deviation(gap, GAP) + deviation((tall_mm / height_mm.max(1e-9)).ln(), HEIGHT);
+        let gap = gap_mm / height_mm;
+        let unlikely = deviation(gap, GAP) + deviation((tall_mm / height_mm).ln(), HEIGHT);
         let worth = (other.confidence / f64::from(WEAKEST)).ln() - unlikely;
         (gap < TOLERANCE && worth > 0.0).then_some(Candidate { found: *other, place_mm, width_mm, worth })
     };
-    let is_same = |other: &&Found| other.kind == body.found.kind && other.kind != Kind::Head;
-    found.iter().filter(is_same).filter_map(candidate).collect()
+    found.iter().filter(|other| other.kind == body.found.kind).filter_map(candidate).collect()
 }
 
 /// How unlikely it is that `lower` follows `upper`, nats; `None` when it cannot.
@@ -120,6 +119,7 @@ fn deviation(value: f64, sigma: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::detection::Kind;
     use super::super::geometry::View;
     use super::super::landmarks::Bounds;
     use super::*;

@@ -32,7 +32,9 @@ use crate::report::Output;
 use crate::scene::{self, SceneHeader, SceneInput};
 use crate::scene_input::{PlannedScrew, read_tool_shape};
 
-pub(super) use patient::{Renamed, read_case, renamed};
+#[cfg(feature = "xr")]
+pub(super) use patient::Renamed;
+pub(super) use patient::{read_case, renamed};
 pub(super) use session::Started;
 pub(super) use tracker::{Address, Tracker, open};
 pub(super) use watch::Watch;
