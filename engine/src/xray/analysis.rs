@@ -76,8 +76,8 @@ pub fn analyse(
 const L5: u8 = 24;
 const L6: u8 = 25;
 
-/// A mask that was looked for, and in which box.
-type Looked = (View, Bounds, Option<Mask>);
+/// A mask that was looked for, and in which box of whom.
+type Looked = (View, Bounds, Placed, Option<Mask>);
 
 /// Analyses one pair again and again while a person corrects it: boxes are looked for once, an
 /// outline once for each box, so that a corner moved costs a millisecond.
@@ -149,13 +149,14 @@ impl<'a> Analyser<'a> {
             let radiograph = if view.view == View::Lateral { &self.pair.lateral } else { &self.pair.frontal };
             for i in 0..view.vertebrae.len() {
                 tell("outline", self.masks.len() as f64 / total.max(1) as f64);
-                let bounds = view.vertebrae[i].bounds;
-                let mask = match known.iter().find(|(of, at, _)| *of == view.view && *at == bounds) {
-                    Some((_, _, mask)) => mask.clone(),
-                    None => contour::find(radiograph, &bounds, networks)?,
+                let SeenVertebra { bounds, placed, .. } = view.vertebrae[i];
+                let is_known = |(of, at, by, _): &&Looked| (*of, *at, *by) == (view.view, bounds, placed);
+                let mask = match known.iter().find(is_known) {
+                    Some((.., mask)) => mask.clone(),
+                    None => contour::find(radiograph, &bounds, placed, networks)?,
                 };
                 outline(view, i, mask.as_ref());
-                self.masks.push((view.view, bounds, mask));
+                self.masks.push((view.view, bounds, placed, mask));
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use kernels::{Connectivity, Tensor, connected_components};
 
 use super::contrast::local_contrast;
 use super::corners::Field;
-use super::landmarks::Bounds;
+use super::landmarks::{Bounds, Placed};
 use super::networks::{CONTOUR, NetworksError, RunningNetworks};
 use super::radiograph::Radiograph;
 
@@ -14,6 +14,8 @@ pub const CROP: usize = 256;
 const ROOM: f64 = 1.5;
 /// Of the local contrast, pixels of the crop.
 const CONTRAST_RADIUS: usize = 40;
+/// What the network sees inside of a box that a person drew, and of one that the detector found.
+const TRUST: [f32; 2] = [1.0, 0.5];
 /// Most points of an outline that is reported.
 const MAX_OUTLINE: usize = 128;
 
@@ -22,6 +24,8 @@ const MAX_OUTLINE: usize = 128;
 pub struct Crop {
     centre: [f64; 2],
     edge: f64,
+    /// Of the box, in edges.
+    share: [f64; 2],
 }
 
 impl Crop {
@@ -29,7 +33,8 @@ impl Crop {
     #[must_use]
     pub fn of(bounds: &Bounds) -> Self {
         let [width, height] = bounds.size();
-        Self { centre: bounds.centre(), edge: ROOM * width.max(height) }
+        let edge = ROOM * width.max(height);
+        Self { centre: bounds.centre(), edge, share: [width / edge, height / edge] }
     }
 
     /// From the crop's pixels to the radiograph's.
@@ -50,8 +55,9 @@ impl Crop {
         self.edge / CROP as f64
     }
 
-    /// What the network sees: local contrast, less its mean, over its standard deviation.
-    fn input(&self, radiograph: &Radiograph) -> Result<Tensor, NetworksError> {
+    /// What the network sees: local contrast, less its mean, over its standard deviation; and the box, filled with
+    /// how far it can be trusted.
+    fn input(&self, radiograph: &Radiograph, placed: Placed) -> Result<Tensor, NetworksError> {
         let place = |i: usize| self.to_picture([(i % CROP) as f64, (i / CROP) as f64]);
         let grey: Vec<f32> = (0..CROP * CROP).map(|i| radiograph.at(place(i))).collect();
         let mut values = local_contrast(&grey, CROP, CONTRAST_RADIUS);
@@ -60,7 +66,11 @@ impl Crop {
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
         let scale = variance.sqrt().max(1e-6);
         values.iter_mut().for_each(|v| *v = (*v - mean) / scale);
-        Ok(Tensor::new([1, 1, CROP, CROP], values)?)
+        let trust = TRUST[usize::from(placed == Placed::ByNetwork)];
+        let is_in = |at: usize, share: f64| ((at as f64 + 0.5) / CROP as f64 - 0.5).abs() < share / 2.0;
+        let inside = |i: usize| is_in(i % CROP, self.share[0]) && is_in(i / CROP, self.share[1]);
+        values.extend((0..CROP * CROP).map(|i| if inside(i) { trust } else { 0.0 }));
+        Ok(Tensor::new([2, 1, CROP, CROP], values)?)
     }
 }
 
@@ -93,6 +103,8 @@ impl Mask {
 
 /// The body in a box; `None` where the network sees none.
 ///
+/// - `placed`: who placed the box; the network leans on one drawn by hand.
+///
 /// # Errors
 /// [`NetworksError`] when the network or its device fails.
 ///
@@ -100,10 +112,11 @@ impl Mask {
 pub fn find(
     radiograph: &Radiograph,
     bounds: &Bounds,
+    placed: Placed,
     networks: &mut RunningNetworks,
 ) -> Result<Option<Mask>, NetworksError> {
     let crop = Crop::of(bounds);
-    let input = crop.input(radiograph)?;
+    let input = crop.input(radiograph, placed)?;
     let mut outputs = Vec::new();
     let failed = |source| NetworksError::Network { name: CONTOUR, source };
     networks.contour.run(&input, &mut outputs).map_err(failed)?;

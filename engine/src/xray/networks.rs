@@ -146,8 +146,9 @@ impl Networks {
             let what = "the detector sees grey three times and tells C2, femoral head, vertebra".to_owned();
             return Err(architecture(&detector_card, what));
         }
-        if (masks.inputs, masks.classes) != (1, 1) {
-            return Err(architecture(&contour_card, "the contour network has one input and one logit".to_owned()));
+        if (masks.inputs, masks.classes) != (2, 1) {
+            let what = "the contour network sees grey and the box, and tells one body".to_owned();
+            return Err(architecture(&contour_card, what));
         }
         Ok(Self {
             detector: program(DETECTOR, boxes.graph(), detector.0)?,

@@ -214,7 +214,7 @@ fn networks_that_know_nothing_do_no_harm() {
         card.to_string().into_bytes()
     };
     let weights = |graph: kernels::Graph| kernels::Weights::synthetic(&graph).unwrap().to_safetensors().unwrap();
-    let small = Unet2d { inputs: 1, classes: 1, channels: vec![4, 8, 8] };
+    let small = Unet2d { inputs: 2, classes: 1, channels: vec![4, 8, 8] };
     let settings = serde_json::to_value(&small).unwrap();
     let boxes = (weights(Yolov5s::default().graph().unwrap()), card(DETECTOR, "yolov5s", serde_json::Value::Null));
     let masks = (weights(small.graph().unwrap()), card(CONTOUR, "unet_2d", settings));

@@ -26,6 +26,10 @@ SLICE_SIGMA_MM = 2.0  # of the blur that stands for slices, at most
 RARE_SHARE = 0.4  # of the contour network's samples that are a sacrum or L5, where their picture has one
 RARE = ("sacrum", "L5")
 LEAST_VISIBLE = 0.6
+DRAWN_SHARE = 0.4  # of the contour network's samples whose box is as a person draws it
+DRAWN_SD = 0.012  # of such a box's edges, of its longer side
+FOUND_SPREAD = 0.042  # of the Laplace errors of the others' edges and middle
+FOUND = 0.5  # in a box that the detector found
 
 
 class Album:
@@ -131,7 +135,7 @@ def laid_over(rng, image, soft, mm):
     part = Image.fromarray(seen[top : top + size[0], left : left + size[1]])
     part = np.asarray(part.resize(image.shape[::-1], Image.BILINEAR), np.float32) / 255
     part = part[:, ::-1] if rng.random() < 0.5 else part
-    return np.clip(image + rng.uniform(0.2, 1.1) * (part - 0.5), 0, 1)
+    return np.clip(image + rng.uniform(0.1, 1.0) * (part - 0.5), 0, 1)
 
 
 def exposed(rng, canvas):
@@ -207,10 +211,10 @@ def inside(boxes, size):
     return clipped[area(clipped) >= LEAST_VISIBLE * np.maximum(area(boxes), 1e-6)]
 
 
-def crop_grid(box, jitter=(0.0, 0.0, 1.0), crop=CROP):
+def crop_grid(box, crop=CROP):
     """Columns and rows, `crop` of each (integers at pixel centres), of the square about a box."""
-    side = CROP_MARGIN * max(box[2] - box[0], box[3] - box[1]) * jitter[2]
-    middle = ((box[0] + box[2]) / 2 + jitter[0] * side, (box[1] + box[3]) / 2 + jitter[1] * side)
+    side = CROP_MARGIN * longer(box)
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     steps = (np.arange(crop) + 0.5) / crop - 0.5
     columns, rows = middle[0] + side * steps - 0.5, middle[1] + side * steps - 0.5
     return columns, rows
@@ -239,12 +243,14 @@ def normal(crop):
 
 
 def contour_sample(rng, one, crop=CROP, soft=None):
-    """A crop [1, crop, crop] about a body and its mask; `soft` is laid over it (`laid_over`)."""
+    """A crop [2, crop, crop] about a body (`with_box`) and its mask; `soft` is laid over it (`laid_over`)."""
     rare = [item for item in one["contours"] if item[0] in RARE]
     among = rare if rare and rng.random() < RARE_SHARE else one["contours"]
     _, box, shape, bits = among[rng.integers(len(among))]
     mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
-    columns, rows = crop_grid(box, (*rng.normal(0, 0.04, 2), np.exp(rng.normal(0, 0.1))), crop)
+    drawn = rng.random() < DRAWN_SHARE
+    near = drawn_box(rng, box) if drawn else found_box(rng, box)
+    columns, rows = crop_grid(near, crop)
     reach = int(rows[-1] - rows[0]) + 4
     low = [int(np.floor(min(rows[0], rows[-1]))) - 1, int(np.floor(columns[0])) - 1]
     low = [max(0, n) for n in low]
@@ -261,4 +267,30 @@ def contour_sample(rng, one, crop=CROP, soft=None):
     image = crop_contrast(image)
     if soft is not None:
         image = laid_over(rng, image, soft, one["pixel_mm"] * (columns[1] - columns[0]))
-    return normal(torch.from_numpy(image))[None], target[None].float()
+    return with_box(normal(torch.from_numpy(image)), near, drawn), target[None].float()
+
+
+def drawn_box(rng, box):
+    """A box as a person draws it."""
+    return np.array(box, float) + DRAWN_SD * longer(box) * rng.normal(size=4)
+
+
+def found_box(rng, box):
+    """A box as the detector finds it: its errors have long tails."""
+    errors = FOUND_SPREAD * (rng.laplace(size=4) + np.tile(rng.laplace(size=2), 2)).clip(-5, 5)
+    found = np.array(box, float) + longer(box) * errors
+    middle, half = (found[:2] + found[2:]) / 2, np.maximum(found[2:] - found[:2], 0.4 * (np.array(box[2:]) - box[:2])) / 2
+    return np.concatenate([middle - half, middle + half])
+
+
+def longer(box):
+    return max(box[2] - box[0], box[3] - box[1])
+
+
+def with_box(crop, box, drawn):
+    """A crop [2, rows, columns] and its box: a 1 inside of what a person drew, 0.5 inside of what the detector found."""
+    size = len(crop)
+    sides = np.array([box[3] - box[1], box[2] - box[0]]) / longer(box) / CROP_MARGIN
+    inside = [np.abs((np.arange(size) + 0.5) / size - 0.5) < side / 2 for side in sides]
+    channel = torch.from_numpy((inside[0][:, None] & inside[1]).astype(np.float32))
+    return torch.stack([crop, channel * (1.0 if drawn else FOUND)])

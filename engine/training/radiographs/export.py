@@ -16,6 +16,7 @@ from radiographs.album import (
     CROP_MARGIN,
     CROP_RADIUS,
     DEVIATIONS,
+    FOUND,
     LEAST_DEVIATION,
     LEAST_MM,
     PADDING,
@@ -23,7 +24,7 @@ from radiographs.album import (
 from radiographs.detector_loss import ANCHORS, STRIDES
 from radiographs.levels import CLASSES
 
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 TRAINING_DATA = [
     {
         "name": "LIDC-IDRI-0001 (TCIA)",
@@ -60,6 +61,7 @@ PREPROCESSING = {
         "crop": {"side_of_longer_edge": CROP_MARGIN, "pixels": CROP, "interpolation": "bilinear, edge repeated"},
         "local_contrast": {"radius": CROP_RADIUS, **CONTRAST},
         "standardised": "less the crop's mean, over its standard deviation",
+        "box": f"second channel: 1 inside of a box that a person drew, {FOUND} inside of one that the detector found, 0 outside",
         "output": "above 0 where the body's projection is",
     },
 }
@@ -67,8 +69,8 @@ ARCHITECTURES = {
     "detector": {"kind": "yolov5s", "settings": {"inputs": 3, "classes": 3}, "inputs": 3, "classes": CLASSES},
     "contour": {
         "kind": "unet_2d",
-        "settings": {"inputs": 1, "classes": 1, "channels": list(networks.CONTOUR_CHANNELS)},
-        "inputs": 1,
+        "settings": {"inputs": 2, "classes": 1, "channels": list(networks.CONTOUR_CHANNELS)},
+        "inputs": 2,
         "classes": ["vertebral body"],
     },
 }

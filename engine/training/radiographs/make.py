@@ -9,17 +9,15 @@ import torch
 
 from radiographs import picture, pieces, scan, spine
 
-CHEST_SHARE = 0.15
 SHEAR = 0.07  # of the pelves, which are two
 SOFT_COUNT = 90  # pictures of the chest CT without its spine, whose texture is laid over others
 
 
 def store(path: Path, made) -> None:
     """By an atomic rename, so that a trainer beside us never reads half a file."""
-    grey, boxes, contours, pixel_mm = made
-    packed = [(level, box, mask.shape, np.packbits(mask)) for level, box, mask in contours]
+    packed = [(level, box, mask.shape, np.packbits(mask)) for level, box, mask in made["contours"]]
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(pickle.dumps({"grey": grey, "boxes": boxes, "contours": packed, "pixel_mm": pixel_mm}))
+    fresh.write_bytes(pickle.dumps(made | {"contours": packed}))
     fresh.replace(path)
 
 
@@ -42,6 +40,7 @@ def main():
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sources", nargs="*", default=pieces.TRAINED_ON, help="where vertebrae come from")
+    parser.add_argument("--chest-share", type=float, default=0.15, help="pictures of the chest CT itself, 0..1")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -54,14 +53,14 @@ def main():
         if path.exists():
             continue
         rng = np.random.default_rng([options.seed, n])
-        if real is not None and rng.random() < CHEST_SHARE:
+        if real is not None and rng.random() < options.chest_share:
             made = real.make(rng)
         else:
             placed, heads = spine.build(rng, library, SHEAR)
             made = picture.make(rng, placed, heads, bool(rng.random() < 0.45))
         store(path, made)
         if n % 20 == 0:
-            print(n, made[0].shape, len(made[1]), flush=True)
+            print(n, made["grey"].shape, len(made["boxes"]), flush=True)
 
 
 if __name__ == "__main__":

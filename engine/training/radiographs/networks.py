@@ -16,7 +16,7 @@ def detector():
 
 
 def contour():
-    return Unet2d(inputs=1, classes=1, channels=CONTOUR_CHANNELS)
+    return Unet2d(inputs=2, classes=1, channels=CONTOUR_CHANNELS)
 
 
 def maps_of(network, images):

@@ -73,7 +73,7 @@ def bones(rng, view, placed, picture):
 
 
 def make(rng, placed, heads, is_frontal):
-    """A picture (uint16, its 0.2nd to 99.8th percentile: in 256 steps a lumbar body has a few greys only), boxes [n, 5] (class, edges) and masks of the bodies."""
+    """As `finished`."""
     view = random_view(rng, placed, heads, is_frontal)
     body = Body(rng, placed)
     picture = np.maximum(body.trunk(view) + body.organs(view), 0)
@@ -85,19 +85,24 @@ def make(rng, placed, heads, is_frontal):
     return finished(rng, view, picture, masks, heads)
 
 
-def finished(rng, view, picture, masks, heads):
-    """Blur of detector and scatter, grey levels, and the labels inside the picture."""
+def finished(rng, view, picture, masks, heads, cut=()):
+    """What `make.store` keeps of a picture, after blur of detector and scatter.
+
+    Grey is uint16 of its 0.2nd to 99.8th percentile: in 256 steps a lumbar body has a few greys only. Boxes [n, 5]
+    (class, edges) and contours are of whole bodies; `cut_boxes` [n, 4] of those that the picture's edge cuts, or the
+    CT's (the levels `cut`)."""
     picture = picture + rng.uniform(0, 0.25) * (ndi.gaussian_filter(picture, 25) - picture)
     picture = ndi.gaussian_filter(picture, rng.uniform(0.2, 0.8))
     low, high = np.percentile(picture, (0.2, 99.8))
     grey = np.clip((picture - low) / max(high - low, 1e-3), 0, 1)
-    boxes, contours = [], []
+    boxes, contours, cut_boxes = [], [], []
     for level, mask, rows, columns in masks:
         kind = 2 if level == "sacrum" else class_of(level) if level != "hips" else -1
         box = beam.box_of(mask, rows, columns)
-        if kind < 0 or box is None or min(rows.start, columns.start) == 0 and mask[0].any() and rows.start == 0:
+        if kind < 0 or box is None:
             continue
-        if (rows.stop == view.rows and mask[-1].any()) or (columns.start == 0 and mask[:, 0].any()):
+        if level in cut or is_at_edge(view, mask, rows, columns):
+            cut_boxes.append(box)
             continue
         inside = mask[box[1] - rows.start : box[3] - rows.start, box[0] - columns.start : box[2] - columns.start]
         boxes.append([kind, *box])
@@ -106,4 +111,13 @@ def finished(rng, view, picture, masks, heads):
         inside = clipped(box, view)
         if inside is not None:
             boxes.append([1, *inside])
-    return np.rint(65535 * grey).astype(np.uint16), np.array(boxes, np.float32).reshape(-1, 5), contours, view.pixel_mm
+    grey = np.rint(65535 * grey).astype(np.uint16)
+    boxes, cut_boxes = np.array(boxes, np.float32).reshape(-1, 5), np.array(cut_boxes, np.float32).reshape(-1, 4)
+    return {"grey": grey, "boxes": boxes, "contours": contours, "cut_boxes": cut_boxes, "pixel_mm": view.pixel_mm}
+
+
+def is_at_edge(view, mask, rows, columns):
+    """Whether a body's projection reaches the picture's edge."""
+    ends = (rows.start == 0, mask[0]), (rows.stop == view.rows, mask[-1])
+    sides = (columns.start == 0, mask[:, 0]), (columns.stop == view.columns, mask[:, -1])
+    return any(at_edge and line.any() for at_edge, line in (*ends, *sides))

@@ -32,6 +32,9 @@ pub struct DrrArguments {
     /// Edge of a pixel on the detector, mm.
     #[arg(long, default_value_t = 0.5)]
     pub pixel_mm: f64,
+    /// Mean energy of the photons, keV, 40 to 80: the lower, the more bone stands out; 70 keeps the CT's own contrast.
+    #[arg(long, default_value_t = engine::xray::drr::RADIOGRAPH_KEV)]
+    pub kev: f64,
     /// Turn the patient about the long axis, the axis to the left and the axis to the back, degrees.
     #[arg(long, value_name = "LONG,LEFT,BACK", value_delimiter = ',', allow_hyphen_values = true)]
     pub turn_deg: Option<Vec<f64>>,

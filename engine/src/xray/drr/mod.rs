@@ -1,12 +1,13 @@
 //! Radiographs made from a CT (digitally reconstructed radiographs, DRRs).
 //!
 //! Promises the line integral of attenuation for every pixel of a
-//! [`Geometry`], on any device, and where labelled bodies are in the picture.
-//! Does not promise scatter, beam hardening, noise or a standing patient: a CT
-//! is taken lying. Called by `spinenav drr`, for training and for tests with
+//! [`Geometry`], on any device, with bone as photons of one energy see it, and
+//! where labelled bodies are in the picture. Does not promise scatter, beam
+//! hardening, noise or a standing patient: a CT is taken lying. Called by `spinenav drr`, for training and for tests with
 //! a known truth.
 
 mod arrangement;
+mod energy;
 mod truth;
 
 use geom::nalgebra::Vector3;
@@ -19,6 +20,7 @@ use super::geometry::{Beam, Geometry, GeometryError};
 use crate::volume::{Grid, Volume};
 
 pub use arrangement::{Arrangement, BeamShape};
+pub use energy::{CT_KEV, RADIOGRAPH_KEV, at_energy};
 pub use truth::{Shown, Truth, ViewTruth};
 
 /// Share of the smallest voxel edge that a ray advances.

@@ -5,7 +5,7 @@ mod picture;
 use std::time::Instant;
 
 use engine::volume::{LabelMap, Volume};
-use engine::xray::drr::{Arrangement, BeamShape, DrrError, Truth, grey, radiograph};
+use engine::xray::drr::{Arrangement, BeamShape, DrrError, Truth, at_energy, grey, radiograph};
 use engine::xray::{Geometry, View};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub fn run(options: &DrrArguments, quiet: bool) -> Result<Output, Failure> {
     let arrangement = arrangement(options)?;
     let mut progress = Progress::new(if options.labels.is_some() { 4 } else { 3 }, quiet);
     progress.step("reading the CT");
-    let ct = super::untrusted::read_ct(&options.ct, false)?.value;
+    let ct = at_energy(super::untrusted::read_ct(&options.ct, false)?.value, options.kev).map_err(refused)?;
     let device = super::device(options.device)?;
     let views = [View::Frontal, View::Lateral];
     let [frontal, lateral] = views.map(|view| arrangement.geometry(&ct.grid, view));
@@ -62,6 +62,7 @@ pub fn run(options: &DrrArguments, quiet: bool) -> Result<Output, Failure> {
     let json = json!({
         "files": files,
         "geometry": { "frontal": geometries[0], "lateral": geometries[1] },
+        "energy_kev": options.kev,
         "device": device.description(),
         "seconds": { "frontal": seconds.first(), "lateral": seconds.get(1) },
         "bodies": shown,
