@@ -9,9 +9,10 @@ use super::corners;
 use super::corrections::{XrayCorrectionError, XrayCorrections};
 use super::detection::{self, Found, Kind};
 use super::geometry::View;
+use super::heights;
 use super::landmarks::{Bounds, Placed, S1, SeenHead, SeenVertebra, ViewLandmarks};
 use super::networks::{NetworksError, RunningNetworks};
-use super::pairing::{WEAKEST, name_frontal};
+use super::pairing::WEAKEST;
 use super::radiograph::Radiograph;
 use crate::measure::Posture;
 
@@ -110,10 +111,15 @@ impl<'a> Analyser<'a> {
         corrections.check()?;
         let pair = self.pair;
         let mut column = Column::default();
+        let mut geometries = [pair.frontal.geometry.clone(), pair.lateral.geometry.clone()];
+        let is_measured = geometries.iter().all(|g| g.calibrated);
         let [mut frontal, mut lateral] = [&pair.frontal, &pair.lateral].map(|r| ViewLandmarks::empty(r.geometry.view));
         if let Some([front, side]) = self.boxes(tell)? {
             column = name_column(side);
-            let named = name_frontal((&pair.lateral.geometry, &column.bodies), (&pair.frontal.geometry, front));
+            let shifts =
+                if is_measured { vec![0.0] } else { heights::candidates(geometries.each_ref(), [front, side]) };
+            let (named, frontal_geometry) = heights::best_named(&geometries, &shifts, (&column.bodies, front));
+            geometries[0] = frontal_geometry;
             fill(&mut lateral, &column.bodies, side);
             fill(&mut frontal, &named, front);
         }
@@ -126,7 +132,11 @@ impl<'a> Analyser<'a> {
         corrections.frontal.apply_landmarks(&mut frontal);
         corrections.lateral.apply_landmarks(&mut lateral);
         tell("combine", 0.0);
-        Ok(Findings::of(pair, [frontal, lateral], column, corrections, settings))
+        if !is_measured && let Some(mm) = heights::of_views(geometries.each_ref(), [&frontal, &lateral]) {
+            geometries[0] = heights::lowered(&geometries[0], mm);
+        }
+        column.notes.extend(shifted(pair.frontal.geometry.corner_mm[2] - geometries[0].corner_mm[2]));
+        Ok(Findings::of(geometries, [frontal, lateral], column, corrections, settings))
     }
 
     /// What the detector finds in both views; `None` without networks.
@@ -161,6 +171,13 @@ impl<'a> Analyser<'a> {
         }
         Ok(())
     }
+}
+
+/// Says that the frontal picture was lowered by `mm`.
+fn shifted(mm: f64) -> Option<String> {
+    let way = if mm > 0.0 { "lower" } else { "higher" };
+    let what = format!("the frontal picture was moved {:.0} mm {way} to match what both pictures show", mm.abs());
+    (mm.abs() >= 1.0).then_some(what)
 }
 
 /// The detector's boxes as landmarks without corners.

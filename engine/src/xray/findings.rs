@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::analysis::{Pair, XraySettings};
+use super::analysis::XraySettings;
 use super::chain::Column;
 use super::corrections::XrayCorrections;
 use super::cuboid::{Cuboid, Views, isocentre, solve_all};
@@ -39,13 +39,12 @@ pub struct Findings {
 
 impl Findings {
     pub(super) fn of(
-        pair: &Pair,
+        geometries: [Geometry; 2],
         views: [ViewLandmarks; 2],
         column: Column,
         corrections: &XrayCorrections,
         settings: &XraySettings,
     ) -> Self {
-        let geometries = [pair.frontal.geometry.clone(), pair.lateral.geometry.clone()];
         let both = Views { frontal: &geometries[0], lateral: &geometries[1] };
         let [frontal, lateral] = &views;
         let cuboids = solve_all(both, lateral, frontal);
@@ -110,7 +109,7 @@ impl Findings {
 }
 
 fn approximate() -> String {
-    "approximate geometry: parallel beams and equal heights of both pictures are assumed; angles hold as far as beams \
+    "approximate geometry: parallel beams and one scale of both pictures are assumed; angles hold as far as beams \
      are nearly parallel, lengths as far as the pixel size is that at the patient"
         .to_owned()
 }

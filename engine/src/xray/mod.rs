@@ -31,6 +31,7 @@ mod detection;
 pub mod drr;
 mod findings;
 mod geometry;
+mod heights;
 mod hips;
 mod landmarks;
 mod mesh;

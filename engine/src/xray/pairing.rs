@@ -40,6 +40,15 @@ struct Candidate {
     worth: f64,
 }
 
+/// The frontal boxes of a column.
+#[derive(Debug, Clone, Default)]
+pub struct FrontalColumn {
+    /// From head to foot.
+    pub bodies: Vec<Named>,
+    /// How much likelier than none at all, nats.
+    pub worth: f64,
+}
+
 /// Best column that ends with a candidate: its worth, and body and candidate before.
 type Best = (f64, Option<(usize, usize)>);
 
@@ -51,7 +60,7 @@ type Best = (f64, Option<(usize, usize)>);
 ///
 /// Cost: the square of the pairs whose rays nearly meet, a few hundred.
 #[must_use]
-pub fn name_frontal(lateral: (&Geometry, &[Named]), frontal: (&Geometry, &[Found])) -> Vec<Named> {
+pub fn name_frontal(lateral: (&Geometry, &[Named]), frontal: (&Geometry, &[Found])) -> FrontalColumn {
     let (side, column) = lateral;
     let of_body = |body: &Named| candidates(body, side, frontal);
     let bodies: Vec<Vec<Candidate>> = column.iter().map(of_body).collect();
@@ -75,12 +84,12 @@ pub fn name_frontal(lateral: (&Geometry, &[Named]), frontal: (&Geometry, &[Found
     }
     let places = best.iter().enumerate().flat_map(|(i, ends)| (0..ends.len()).map(move |j| (i, j)));
     let mut at = places.max_by(|a, b| best[a.0][a.1].0.total_cmp(&best[b.0][b.1].0));
-    let mut named = Vec::new();
+    let mut named = FrontalColumn { bodies: Vec::new(), worth: at.map_or(0.0, |(i, j)| best[i][j].0) };
     while let Some((i, j)) = at {
-        named.push(Named { level: column[i].level, found: bodies[i][j].found });
+        named.bodies.push(Named { level: column[i].level, found: bodies[i][j].found });
         at = best[i][j].1;
     }
-    named.reverse();
+    named.bodies.reverse();
     named
 }
 
@@ -167,7 +176,7 @@ mod tests {
         found.extend(boxes(&front, &[[-75.0, -170.0]], [44.0, 28.0], 0.8));
         found.extend(boxes(&front, &[[6.0, -152.0]], [46.0, 66.0], 0.6));
         found.extend(boxes(&front, &[[6.0, -187.0]], [46.0, 28.0], 0.6));
-        let named = name_frontal((&side, &column(&side)), (&front, &found));
+        let named = name_frontal((&side, &column(&side)), (&front, &found)).bodies;
         assert_eq!(levels(&named), [20, 21, 22, 23, 24]);
         assert_eq!(named.iter().map(|n| n.found.confidence).collect::<Vec<_>>(), [0.5, 0.5, 0.04, 0.5, 0.5]);
     }
@@ -176,16 +185,16 @@ mod tests {
     fn a_body_that_the_frontal_view_does_not_show_takes_no_box() {
         let [front, side] = pictures();
         let found = boxes(&front, &[[0.0, -100.0], [0.0, -135.0], [0.0, -240.0]], [44.0, 28.0], 0.7);
-        assert_eq!(levels(&name_frontal((&side, &column(&side)), (&front, &found))), [20, 21, 24]);
-        assert!(name_frontal((&side, &column(&side)), (&front, &[])).is_empty());
-        assert!(name_frontal((&side, &[]), (&front, &found)).is_empty());
+        assert_eq!(levels(&name_frontal((&side, &column(&side)), (&front, &found)).bodies), [20, 21, 24]);
+        assert!(name_frontal((&side, &column(&side)), (&front, &[])).bodies.is_empty());
+        assert!(name_frontal((&side, &[]), (&front, &found)).bodies.is_empty());
     }
 
     #[test]
     fn no_box_is_two_bodies() {
         let [front, side] = pictures();
         let found = boxes(&front, &[[0.0, -117.0], [0.0, -121.0]], [44.0, 28.0], 0.9);
-        assert_eq!(name_frontal((&side, &column(&side)[..2]), (&front, &found)).len(), 1);
+        assert_eq!(name_frontal((&side, &column(&side)[..2]), (&front, &found)).bodies.len(), 1);
     }
 
     #[test]
@@ -193,6 +202,6 @@ mod tests {
         let [front, side] = pictures();
         let mut found = boxes(&front, &[[0.0, -100.0]], [44.0, 28.0], 0.9);
         found[0].kind = Kind::Head;
-        assert!(name_frontal((&side, &column(&side)), (&front, &found)).is_empty());
+        assert!(name_frontal((&side, &column(&side)), (&front, &found)).bodies.is_empty());
     }
 }

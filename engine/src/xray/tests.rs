@@ -187,6 +187,28 @@ fn a_missing_pelvis_is_a_reason_and_no_number() {
 }
 
 #[test]
+fn pictures_that_begin_at_other_heights_are_brought_together() {
+    let known = synthetic::random(6, 3, 0.0);
+    let [mut frontal, lateral] = parallels();
+    frontal.corner_mm[2] -= 120.0;
+    let seen = [by_hand(&known, &frontal), by_hand(&known, &lateral)];
+    let analysed = |change: &dyn Fn(&mut [ViewCorrections; 2])| {
+        let mut by_hand = seen.clone();
+        change(&mut by_hand);
+        let [frontal, lateral] = by_hand;
+        let corrections = XrayCorrections { frontal, lateral, ..XrayCorrections::default() };
+        analyse(&pair(parallels()), None, &corrections, &XraySettings::default(), &mut |_, _| {}).unwrap()
+    };
+    let by_bodies = analysed(&|_| {});
+    assert!(by_bodies.notes.iter().any(|n| n.contains("120 mm lower")), "{:?}", by_bodies.notes);
+    assert!(by_bodies.cuboids.iter().all(|c| c.gap_mm.unwrap().iter().all(|g| *g < 0.5)));
+    assert!((value(&by_bodies, "pi_deg") - truth(&known)[0]).abs() < TOLERANCE);
+    // Without a body in common, by the femoral heads.
+    let by_heads = analysed(&|views| views[0].corners.clear());
+    assert!(by_heads.notes.iter().any(|n| n.contains("120 mm lower")), "{:?}", by_heads.notes);
+}
+
+#[test]
 fn a_moved_landmark_moves_the_measures_and_is_recorded() {
     let known = synthetic::random(4, 3, 0.0);
     let before = analysed(&known, cones(), |_| {});

@@ -11,6 +11,13 @@ use super::geometry::{Geometry, Ray};
 /// `None` for parallel rays.
 #[must_use]
 pub fn meet(a: &Ray, b: &Ray) -> Option<(Vector3<f64>, f64)> {
+    let [on_a, on_b] = nearest(a, b)?;
+    Some(((on_a + on_b) / 2.0, (on_a - on_b).norm()))
+}
+
+/// Where each of two rays passes the other most closely; `None` for parallel rays.
+#[must_use]
+pub fn nearest(a: &Ray, b: &Ray) -> Option<[Vector3<f64>; 2]> {
     let across = b.origin - a.origin;
     let cosine = a.direction.dot(&b.direction);
     let denominator = 1.0 - cosine * cosine;
@@ -20,7 +27,7 @@ pub fn meet(a: &Ray, b: &Ray) -> Option<(Vector3<f64>, f64)> {
     let (along_a, along_b) = (across.dot(&a.direction), across.dot(&b.direction));
     let on_a = a.origin + a.direction * ((along_a - along_b * cosine) / denominator);
     let on_b = b.origin + b.direction * ((along_a * cosine - along_b) / denominator);
-    Some(((on_a + on_b) / 2.0, (on_a - on_b).norm()))
+    Some([on_a, on_b])
 }
 
 /// Where a ray passes the plane through `place` with `normal`.

@@ -7,6 +7,7 @@ mod calibrate;
 mod calibrate_live;
 mod calibrate_touches;
 mod dicom;
+mod drr;
 mod files;
 mod measure;
 mod models;
