@@ -31,15 +31,16 @@ class Samples(unittest.TestCase):
         self.assertGreater(np.mean(above), 0.1)  # on average: gas may lie over a body
 
     def test_a_contour_lies_on_its_crop(self):
-        for seed in range(5):
+        drawn = 0
+        for seed in range(20):
             image, mask = album.contour_sample(np.random.default_rng(seed), picture())
             grey, box = image
             self.assertGreater(float(grey[mask[0] > 0].mean()), float(grey[mask[0] == 0].mean()) + 1)
             self.assertAlmostEqual(float(grey.mean()), 0, places=3)
-            drawn = bool(box.max() == 1)
-            agreed = float(((box > 0) == (mask[0] > 0)).float().mean())
-            self.assertGreater(agreed, 0.95 if drawn else 0.6)
-            self.assertEqual(float(box.max()), 1.0 if drawn else album.FOUND)
+            if box.max() > 0:
+                self.assertGreater(float(((box > 0) == (mask[0] > 0)).float().mean()), 0.95)
+                drawn += 1
+        self.assertIn(drawn, range(1, 20))
 
     def test_a_trunk_is_laid_over_a_sample_and_moves_no_box(self):
         grey = np.zeros((300, 200), np.uint16)

@@ -17,6 +17,8 @@ const SAME: f64 = 0.45;
 const GAP: f64 = 1.6;
 /// ... from which no count of missing bodies is believed.
 const FAR: f64 = 7.0;
+/// Share of two better boxes inside of a third that makes this one a box over two bodies.
+const WITHIN: f64 = 0.6;
 /// Confidence that a missing body costs a chain.
 const MISSING_COST: f64 = 0.2;
 /// The femoral heads' middle lies less than this below S1's, in sizes of the lowest bodies; L5's lies more.
@@ -71,6 +73,17 @@ fn step(upper: &Found, lower: &Found) -> Option<f64> {
     (SAME..FAR).contains(&ratio).then_some(ratio)
 }
 
+/// Whether two better boxes lie within this one: it is over two bodies.
+fn is_over_two(one: &Found, all: &[Found]) -> bool {
+    let within = |other: &&Found| {
+        let (a, b) = (one.bounds, other.bounds);
+        let width = (a.right.min(b.right) - a.left.max(b.left)).max(0.0);
+        let height = (a.bottom.min(b.bottom) - a.top.max(b.top)).max(0.0);
+        other.confidence > one.confidence && width * height > WITHIN * size(other).powi(2)
+    };
+    all.iter().filter(within).count() >= 2
+}
+
 /// The chain of boxes with the most confidence.
 fn chain(mut boxes: Vec<Found>) -> Vec<Found> {
     boxes.sort_by(|a, b| a.bounds.centre()[1].total_cmp(&b.bounds.centre()[1]));
@@ -122,7 +135,8 @@ pub fn name_column(found: &[Found]) -> Column {
     let heads: Vec<&Found> = found.iter().filter(|f| f.kind == Kind::Head).take(2).collect();
     let boxes: Vec<Found> = found.iter().filter(|f| f.kind != Kind::Head).copied().collect();
     let given = boxes.len();
-    let chain = chain(boxes);
+    let single = boxes.iter().filter(|one| !is_over_two(one, &boxes)).copied().collect();
+    let chain = chain(single);
     let mut column = Column::default();
     if chain.is_empty() {
         return column;
@@ -257,6 +271,21 @@ mod tests {
         assert!(
             column.notes.iter().any(|n| n.contains("left out")) && column.notes.iter().any(|n| n.contains("not found"))
         );
+    }
+
+    #[test]
+    fn a_box_over_two_bodies_is_none() {
+        let mut found = whole();
+        let [upper, lower] = [found[20].bounds, found[21].bounds];
+        let bounds = Bounds {
+            left: upper.left.min(lower.left) + 4.0,
+            top: upper.top + 4.0,
+            right: upper.right.max(lower.right) - 4.0,
+            bottom: lower.bottom - 4.0,
+        };
+        found.push(Found { kind: Kind::Vertebra, confidence: 0.85, bounds });
+        let column = name_column(&found);
+        assert_eq!(names(&column), names(&name_column(&whole())), "{:?}", column.notes);
     }
 
     #[test]

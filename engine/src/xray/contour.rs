@@ -14,8 +14,6 @@ pub const CROP: usize = 256;
 const ROOM: f64 = 1.5;
 /// Of the local contrast, pixels of the crop.
 const CONTRAST_RADIUS: usize = 40;
-/// What the network sees inside of a box that a person drew, and of one that the detector found.
-const TRUST: [f32; 2] = [1.0, 0.5];
 /// Most points of an outline that is reported.
 const MAX_OUTLINE: usize = 128;
 
@@ -55,8 +53,8 @@ impl Crop {
         self.edge / CROP as f64
     }
 
-    /// What the network sees: local contrast, less its mean, over its standard deviation; and the box, filled with
-    /// how far it can be trusted.
+    /// What the network sees: local contrast, less its mean, over its standard deviation; and the box, if a person
+    /// drew it.
     fn input(&self, radiograph: &Radiograph, placed: Placed) -> Result<Tensor, NetworksError> {
         let place = |i: usize| self.to_picture([(i % CROP) as f64, (i / CROP) as f64]);
         let grey: Vec<f32> = (0..CROP * CROP).map(|i| radiograph.at(place(i))).collect();
@@ -66,10 +64,9 @@ impl Crop {
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
         let scale = variance.sqrt().max(1e-6);
         values.iter_mut().for_each(|v| *v = (*v - mean) / scale);
-        let trust = TRUST[usize::from(placed == Placed::ByNetwork)];
         let is_in = |at: usize, share: f64| ((at as f64 + 0.5) / CROP as f64 - 0.5).abs() < share / 2.0;
-        let inside = |i: usize| is_in(i % CROP, self.share[0]) && is_in(i / CROP, self.share[1]);
-        values.extend((0..CROP * CROP).map(|i| if inside(i) { trust } else { 0.0 }));
+        let is_shown = |i: usize| is_in(i % CROP, self.share[0]) && is_in(i / CROP, self.share[1]);
+        values.extend((0..CROP * CROP).map(|i| f32::from(placed == Placed::ByHand && is_shown(i))));
         Ok(Tensor::new([2, 1, CROP, CROP], values)?)
     }
 }
@@ -103,7 +100,8 @@ impl Mask {
 
 /// The body in a box; `None` where the network sees none.
 ///
-/// - `placed`: who placed the box; the network leans on one drawn by hand.
+/// - `placed`: who placed the box. The network is shown one that a person drew; one that the detector found says
+///   where a body is, not where it ends.
 ///
 /// # Errors
 /// [`NetworksError`] when the network or its device fails.

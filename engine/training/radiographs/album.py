@@ -23,13 +23,13 @@ CROP = 256  # rows and columns of the contour network's input
 CROP_MARGIN = 1.5  # of a box's longer side
 CROP_RADIUS = 40  # of `local_contrast` in a crop, pixels of the crop
 SLICE_SIGMA_MM = 2.0  # of the blur that stands for slices, at most
-RARE_SHARE = 0.4  # of the contour network's samples that are a sacrum or L5, where their picture has one
-RARE = ("sacrum", "L5")
+RARE_SHARE = 0.4  # of the contour network's samples that are a sacrum, L5 or C2, where their picture has one
+RARE = ("sacrum", "L5", "C2")
 LEAST_VISIBLE = 0.6
-DRAWN_SHARE = 0.4  # of the contour network's samples whose box is as a person draws it
+DRAWN_SHARE = 0.5  # of the contour network's samples whose box is as a person draws it
 DRAWN_SD = 0.012  # of such a box's edges, of its longer side
-FOUND_SPREAD = 0.042  # of the Laplace errors of the others' edges and middle
-FOUND = 0.5  # in a box that the detector found
+FOUND_SD = 0.04  # of the middle of the others, of the crop's edge
+FOUND_SCALE = 0.1  # of their size, as a logarithm
 
 
 class Album:
@@ -276,10 +276,10 @@ def drawn_box(rng, box):
 
 
 def found_box(rng, box):
-    """A box as the detector finds it: its errors have long tails."""
-    errors = FOUND_SPREAD * (rng.laplace(size=4) + np.tile(rng.laplace(size=2), 2)).clip(-5, 5)
-    found = np.array(box, float) + longer(box) * errors
-    middle, half = (found[:2] + found[2:]) / 2, np.maximum(found[2:] - found[:2], 0.4 * (np.array(box[2:]) - box[:2])) / 2
+    """A box that only says where a body is, as the detector's does."""
+    middle, half = (np.array(box[:2]) + box[2:]) / 2, (np.array(box[2:], float) - box[:2]) / 2
+    middle = middle + FOUND_SD * CROP_MARGIN * longer(box) * rng.normal(size=2)
+    half = half * np.exp(FOUND_SCALE * rng.normal())
     return np.concatenate([middle - half, middle + half])
 
 
@@ -288,9 +288,9 @@ def longer(box):
 
 
 def with_box(crop, box, drawn):
-    """A crop [2, rows, columns] and its box: a 1 inside of what a person drew, 0.5 inside of what the detector found."""
+    """A crop [2, rows, columns]: grey, and 1 inside of a box that a person drew (0 where the detector found it)."""
     size = len(crop)
     sides = np.array([box[3] - box[1], box[2] - box[0]]) / longer(box) / CROP_MARGIN
     inside = [np.abs((np.arange(size) + 0.5) / size - 0.5) < side / 2 for side in sides]
-    channel = torch.from_numpy((inside[0][:, None] & inside[1]).astype(np.float32))
-    return torch.stack([crop, channel * (1.0 if drawn else FOUND)])
+    shown = drawn & inside[0][:, None] & inside[1]
+    return torch.stack([crop, torch.from_numpy(shown.astype(np.float32))])

@@ -144,7 +144,7 @@ def held_out(options, name, count):
         library = spine.load(options.pieces, ["gl017", "abdomen", "chest"])
         kept = {k: v for k, v in library.items() if not k.startswith("chest") or k[7:] in T5_TO_T12}
         makers = [lambda rng: picture.make(rng, *spine.build(rng, kept), bool(rng.random() < 0.5))] * count
-    for n, maker in enumerate(makers):
+    for n, maker in enumerate(makers, start=options.first):
         yield album.prepared(maker(np.random.default_rng([77, n])))
 
 
@@ -190,6 +190,7 @@ def main():
     parser.add_argument("--pieces", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True, help="folder with both weights")
     parser.add_argument("--count", type=int, default=12, help="pictures a set")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--sets", nargs="*", default=["abdomen", "composed"])
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     options = parser.parse_args()

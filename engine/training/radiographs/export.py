@@ -16,7 +16,6 @@ from radiographs.album import (
     CROP_MARGIN,
     CROP_RADIUS,
     DEVIATIONS,
-    FOUND,
     LEAST_DEVIATION,
     LEAST_MM,
     PADDING,
@@ -61,7 +60,7 @@ PREPROCESSING = {
         "crop": {"side_of_longer_edge": CROP_MARGIN, "pixels": CROP, "interpolation": "bilinear, edge repeated"},
         "local_contrast": {"radius": CROP_RADIUS, **CONTRAST},
         "standardised": "less the crop's mean, over its standard deviation",
-        "box": f"second channel: 1 inside of a box that a person drew, {FOUND} inside of one that the detector found, 0 outside",
+        "box": "second channel: 1 inside of a box that a person drew, 0 elsewhere and where the detector found it",
         "output": "above 0 where the body's projection is",
     },
 }
