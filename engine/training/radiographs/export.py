@@ -39,7 +39,7 @@ HELD_OUT = [
 ]
 FAILURES = [
     "no real radiograph was available: trained and measured on radiographs computed from CTs and masks only",
-    "one to two hours of training on one shared CPU core, not converged",
+    "three hours of training each on one shared CPU core, not converged",
     "soft tissue, ribs, skull and arms of the composed spines are simple solids; all femoral heads are spheres",
 ]
 CONTRAST = {
