@@ -5,7 +5,7 @@ came back), `taken` (another program had the headset for a while), `still` (the 
 .ci/golden/eye_left.png and eye_right.png; GOLDEN=write puts them there), or what the hands of
 xr_motion.py do: `grab` (compared with the pictures of a fourth argument, a folder), `size`, `refused`
 (a grab in guidance), `panel` (the slices pulled away), `buttons` (window, look of the CT, cut) or `practice`
-(landmarks and bone touched, registered, kept, in two processes of which the first was killed)."""
+(landmarks and bone touched, registered, kept, by one process after another that was killed)."""
 
 import json
 import os
@@ -129,9 +129,7 @@ def main():
     states = session["states"]
     assert "focused" in states, states
     assert abs(session["pupils_mm"] - 63.0) < 5.0, session["pupils_mm"]
-    if kind == "practice":
-        assert processes["starts"] == 2 and processes["deaths"] == 1, processes
-    elif kind == "killed":
+    if kind in ("practice", "killed"):
         assert processes["starts"] >= 2 and processes["deaths"] + processes["hangs"] >= 1, processes
     else:
         assert processes["starts"] == 1, processes

@@ -182,7 +182,8 @@ if wants practice; then
     rm -rf "$out/trainees"
     session practice remote practice rehearse 0 --resolution 2 --verbose --trainee trainee-1 --results "$out/trainees"
     meanwhile=
-    judged practice.json 60 practice
+    # Paced by what is asked for, not by frames: a slow machine draws few.
+    judged practice.json 10 practice
     [ "$(wc -l < "$out/trainees/trainee-1.jsonl")" = 1 ]
 fi
 

@@ -75,16 +75,20 @@ def hands(seconds):
 
 
 class Practice:
-    """Points where the log says, along -z from AWAY metres before it."""
+    """Points where the log says, along -z from AWAY metres before it; over the bone as slowly as
+    the program's answers to the landmarks ask for."""
 
     AWAY = (0.0, 0.0, 0.2)
     # Seconds: a hand comes, presses, and lets go.
     COMES, LETS_GO, GONE = 0.4, 0.9, 1.2
     STROKES, HALF_WIDTH = 6, 0.024
+    # Seconds from a press to the program's answer for which these are made: two frames of 60 ms.
+    ANSWER = 0.12
 
     def __init__(self):
         self.log, self.part, self.plan, self.begun = None, "", [], None
         self.landmarks, self.buttons, self.rest = {}, {}, ""
+        self.now, self.answers = 0.0, []
 
     def read(self):
         """What the log has said since the last call; a process that was started again says it again."""
@@ -107,7 +111,14 @@ class Practice:
                 self.begin("over", [self.press("register_m")])
 
     def begin(self, part, plan):
+        if self.part == "landmark" and self.begun is not None:
+            self.answers.append(self.now - self.begun - self.COMES)
         self.part, self.plan, self.begun = part, plan, None
+
+    def slower(self):
+        """How many times slower than at the landmarks the bone is touched."""
+        answers = sorted(self.answers) or [self.ANSWER]
+        return max(answers[len(answers) // 2] / self.ANSWER, 1.0)
 
     def press(self, button):
         return (self.buttons[button],) * 2
@@ -124,12 +135,13 @@ class Practice:
         return [*plan, self.press("take_back_m"), self.press("register_m")]
 
     def hand(self, seconds):
+        self.now = seconds
         self.read()
         if not self.plan:
             return controller(RIGHT)
         if self.begun is None:
             self.begun = seconds
-        since = seconds - self.begun
+        since = (seconds - self.begun) / (self.slower() if self.part == "bone" else 1.0)
         # Again and again where nothing else is asked for: a press may fall between two frames.
         number = int(since / self.GONE)
         if number >= len(self.plan) and self.part == "bone":
