@@ -26,7 +26,7 @@ dcmodify -nb -gin -m "(0020,000e)=$series" "$work"/b/*.dcm
 slices=$(find "$work/a" -name '*.dcm' | wc -l)
 
 port=11$((RANDOM % 800 + 113))
-"$spinenav" -q serve --out "$work/inbox" --dicom "127.0.0.1:$port" --allow STORESCU --allow ECHOSCU --allow PYNETDICOM \
+RUST_LOG=warn "$spinenav" -q serve --out "$work/inbox" --dicom "127.0.0.1:$port" --allow STORESCU --allow ECHOSCU --allow PYNETDICOM \
     --quiet-s 1 --incomplete-s 3 --series 6 --seconds 600 --json > "$work/serve.json" &
 serve=$!
 for _ in $(seq 100); do echoscu -aec SPINENAV 127.0.0.1 "$port" 2>/dev/null && break; sleep 0.1; done

@@ -22,6 +22,8 @@ def main() -> None:
     slices = sorted(folder.glob("*.dcm"))
     ae = AE(ae_title="STRANGER" if how == "stranger" else "PYNETDICOM")
     ae.add_requested_context(CTImageStorage)
+    # A machine that stands still for a while is not what is tested.
+    ae.dimse_timeout = ae.network_timeout = 300
     link = ae.associate("127.0.0.1", port, ae_title="SPINENAV")
     if how == "stranger":
         sys.exit(1 if link.is_established else 0)
@@ -41,7 +43,7 @@ def main() -> None:
             os._exit(0)
         status = link.send_c_store(dcmread(path))
         if not status or status.Status != 0:
-            sys.exit(f"{path}: {status}")
+            sys.exit(f"{path}, number {number} of {how}: {status or 'no answer'}; established {link.is_established}, aborted {link.is_aborted}")
     link.release()
 
 
