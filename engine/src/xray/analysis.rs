@@ -8,6 +8,7 @@ use super::contour::{self, Mask};
 use super::corners;
 use super::corrections::{XrayCorrectionError, XrayCorrections};
 use super::detection::{self, Found, Kind};
+use super::endplate_line;
 use super::geometry::View;
 use super::heights;
 use super::landmarks::{Bounds, Placed, S1, SeenHead, SeenVertebra, ViewLandmarks};
@@ -73,7 +74,8 @@ pub fn analyse(
     Analyser::new(pair, networks).findings(corrections, settings, tell)
 }
 
-/// VerSe numbers of the bodies above a sacrum.
+/// VerSe numbers of the lumbar bodies.
+const L1: u8 = 20;
 const L5: u8 = 24;
 const L6: u8 = 25;
 
@@ -128,7 +130,8 @@ impl<'a> Analyser<'a> {
             by_hand.apply_boxes(view);
             view.vertebrae.sort_by_key(|v| crate::measure::order(v.level));
         }
-        self.outlines([&mut lateral, &mut frontal], tell)?;
+        let is_named = !(column.is_assumed && corrections.levels.is_empty());
+        self.outlines([&mut lateral, &mut frontal], is_named, tell)?;
         corrections.frontal.apply_landmarks(&mut frontal);
         corrections.lateral.apply_landmarks(&mut lateral);
         tell("combine", 0.0);
@@ -150,8 +153,8 @@ impl<'a> Analyser<'a> {
         Ok(self.found.as_ref())
     }
 
-    /// Outlines and corners of all bodies of both views.
-    fn outlines(&mut self, views: [&mut ViewLandmarks; 2], tell: Tell<'_>) -> Result<(), XrayError> {
+    /// Outlines and corners of all bodies of both views; endplates are drawn to lines where the names are known.
+    fn outlines(&mut self, views: [&mut ViewLandmarks; 2], is_named: bool, tell: Tell<'_>) -> Result<(), XrayError> {
         let Some(networks) = self.networks.as_deref_mut() else { return Ok(()) };
         let known = std::mem::take(&mut self.masks);
         let total: usize = views.iter().map(|view| view.vertebrae.len()).sum();
@@ -166,6 +169,9 @@ impl<'a> Analyser<'a> {
                     None => contour::find(radiograph, &bounds, placed, networks)?,
                 };
                 outline(view, i, mask.as_ref());
+                if is_named {
+                    draw_endplates(view, i, radiograph);
+                }
                 self.masks.push((view.view, bounds, placed, mask));
             }
         }
@@ -225,6 +231,23 @@ fn outline(view: &mut ViewLandmarks, i: usize, mask: Option<&Mask>) {
         }
         None => Err("no four sides fit its outline".to_owned()),
     };
+}
+
+/// Draws the endplates of a lumbar body and of S1 in a lateral picture to the lines that it shows.
+fn draw_endplates(view: &mut ViewLandmarks, i: usize, radiograph: &Radiograph) {
+    let above = plate_above(view, i);
+    let is_lateral = view.view == View::Lateral;
+    let Some(SeenVertebra { level, corners: Ok(corners), .. }) = view.vertebrae.get_mut(i) else { return };
+    let grey = |p| f64::from(radiograph.at(p));
+    match (level.number(), above) {
+        (L1..=L6, _) if is_lateral => *corners = endplate_line::drawn(grey, *corners),
+        (S1, Some([left, right])) if is_lateral => {
+            // Columns run to the back, or to the front.
+            let plate = if radiograph.geometry.column_mm[1] > 0.0 { [left, right] } else { [right, left] };
+            *corners = endplate_line::sacral(grey, *corners, plate);
+        }
+        _ => {}
+    }
 }
 
 /// The lower endplate above a sacrum at `i`, left to right in the picture; `None` of other bodies.

@@ -23,6 +23,10 @@ const WITHIN: f64 = 0.6;
 const MISSING_COST: f64 = 0.2;
 /// The femoral heads' middle lies less than this below S1's, in sizes of the lowest bodies; L5's lies more.
 const S1_ABOVE_HEADS: f64 = 2.5;
+/// ... and more than this, but for the most tilted pelves.
+const S1_NEAREST: f64 = 1.3;
+/// Confidence of the lowest box over that of the next, below which it may be a stray one.
+const STRAY: f64 = 0.5;
 /// Bodies whose median size that is: one box may be much too large.
 const LOWEST: usize = 5;
 
@@ -136,7 +140,7 @@ pub fn name_column(found: &[Found]) -> Column {
     let boxes: Vec<Found> = found.iter().filter(|f| f.kind != Kind::Head).copied().collect();
     let given = boxes.len();
     let single = boxes.iter().filter(|one| !is_over_two(one, &boxes)).copied().collect();
-    let chain = chain(single);
+    let chain = without_stray(chain(single), &heads);
     let mut column = Column::default();
     if chain.is_empty() {
         return column;
@@ -181,17 +185,32 @@ pub fn name_column(found: &[Found]) -> Column {
     column
 }
 
-/// The place of the lowest box, S1 or L5, when femoral heads are in view.
-fn lowest_place(chain: &[Found], heads: &[&Found]) -> Option<i64> {
+/// How far the lowest of these lies above the femoral heads, in sizes of the lowest bodies; `None` without heads.
+fn above_heads(chain: &[Found], heads: &[&Found]) -> Option<f64> {
     let mut sizes: Vec<f64> = chain.iter().rev().take(LOWEST).map(size).collect();
     sizes.sort_by(f64::total_cmp);
     let (last, typical) = (chain.last()?, *sizes.get(sizes.len() / 2)?);
-    let rows: Vec<f64> = heads.iter().map(|f| f.bounds.centre()[1]).collect();
-    let hips = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
-    let below = (hips - last.bounds.centre()[1]) / typical.max(1e-9);
+    let rows: f64 = heads.iter().map(|f| f.bounds.centre()[1]).sum();
+    (!heads.is_empty()).then(|| (rows / heads.len() as f64 - last.bounds.centre()[1]) / typical.max(1e-9))
+}
+
+/// Without a weak lowest box beside the hips when the one above it lies where S1 does.
+fn without_stray(mut chain: Vec<Found>, heads: &[&Found]) -> Vec<Found> {
+    if let [others @ .., last] = chain.as_slice()
+        && let Some(above) = others.last()
+        && last.confidence < STRAY * above.confidence
+        && above_heads(&chain, heads).is_some_and(|sizes| sizes < S1_NEAREST)
+        && above_heads(others, heads).is_some_and(|sizes| (S1_NEAREST..S1_ABOVE_HEADS).contains(&sizes))
+    {
+        chain.pop();
+    }
+    chain
+}
+
+/// The place of the lowest box, S1 or L5, when femoral heads are in view.
+fn lowest_place(chain: &[Found], heads: &[&Found]) -> Option<i64> {
     let s1 = BODIES as i64 - 1;
-    match below {
-        _ if rows.is_empty() => None,
+    match above_heads(chain, heads)? {
         0.3..S1_ABOVE_HEADS => Some(s1),
         S1_ABOVE_HEADS..4.5 => Some(s1 - 1),
         _ => None,
@@ -309,6 +328,22 @@ mod tests {
         let upper: Vec<Found> = whole().into_iter().take(10).collect();
         assert_eq!(names(&name_column(&upper)), (2..=11).collect::<Vec<u8>>());
         assert_eq!(name_column(&[]), Column::default());
+    }
+
+    #[test]
+    fn a_weak_box_beside_the_hips_is_not_s1() {
+        let mut found = whole();
+        let s1 = found[23].bounds;
+        let [x, y] = s1.centre();
+        let [width, height] = s1.size();
+        found.push(at(Kind::Vertebra, [x - 50.0, y + 45.0], [width, height], 0.3));
+        let column = name_column(&found);
+        assert_eq!(names(&column), names(&name_column(&whole())), "{:?}", column.notes);
+        assert!(column.notes[0].contains("left out"), "{:?}", column.notes);
+        // A sure one is a body: the pelvis may be tilted far back.
+        let last = found.last_mut().unwrap();
+        last.confidence = 0.8;
+        assert_ne!(names(&name_column(&found)), names(&column));
     }
 
     #[test]

@@ -23,7 +23,7 @@ const WIDTH_OVER_DEPTH: f64 = 1.25;
 /// on (docs/xray.md).
 const NETWORK_SD_MM: f64 = 2.2;
 /// ... those of S1's, which the pelvis covers.
-const SACRAL_SD_MM: f64 = 9.0;
+const SACRAL_SD_MM: f64 = 4.0;
 /// Rays of an endplate that pass each other further than this are no pair, mm.
 const MAX_GAP_MM: f64 = 15.0;
 

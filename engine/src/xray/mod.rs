@@ -13,7 +13,7 @@
 //! | `geometry`, `radiograph` | where the picture was taken from; its grey |
 //! | `networks`, `detection`, `contour` | the two networks and what they are fed |
 //! | `chain`, `pairing` | which boxes are which levels, in both views |
-//! | `corners` | four sides of a mask |
+//! | `corners`, `endplate_line` | four sides of a mask; endplates of the picture itself |
 //! | `landmarks`, `corrections` | what a view shows, and what a person moved |
 //! | `triangulate`, `cuboid`, `hips` | from two views to space |
 //! | [`drr`] | radiographs of a CT, with what must be found on them |
@@ -29,6 +29,7 @@ mod corrections;
 mod cuboid;
 mod detection;
 pub mod drr;
+mod endplate_line;
 mod findings;
 mod geometry;
 mod heights;
