@@ -15,6 +15,7 @@ use super::landmarks::{Bounds, Placed, S1, SeenHead, SeenVertebra, ViewLandmarks
 use super::networks::{NetworksError, RunningNetworks};
 use super::pairing::WEAKEST;
 use super::radiograph::Radiograph;
+use super::tilt;
 use crate::measure::Posture;
 
 /// Why a pair of radiographs cannot be analysed.
@@ -74,7 +75,8 @@ pub fn analyse(
     Analyser::new(pair, networks).findings(corrections, settings, tell)
 }
 
-/// VerSe numbers of the lumbar bodies.
+/// VerSe numbers of thoracic and lumbar bodies.
+const T1: u8 = 8;
 const L1: u8 = 20;
 const L5: u8 = 24;
 const L6: u8 = 25;
@@ -172,6 +174,7 @@ impl<'a> Analyser<'a> {
                 if is_named {
                     draw_endplates(view, i, radiograph);
                 }
+                settle_tilts(view, i);
                 self.masks.push((view.view, bounds, placed, mask));
             }
         }
@@ -247,6 +250,17 @@ fn draw_endplates(view: &mut ViewLandmarks, i: usize, radiograph: &Radiograph) {
             *corners = endplate_line::sacral(grey, *corners, plate);
         }
         _ => {}
+    }
+}
+
+/// Refuses tilts that no thoracic or lumbar body has, and evens out those of a frontal picture.
+fn settle_tilts(view: &mut ViewLandmarks, i: usize) {
+    let up = direction(view, i);
+    if let Some(seen) = view.vertebrae.get_mut(i)
+        && (T1..=L6).contains(&seen.level.number())
+        && let Ok(corners) = seen.corners
+    {
+        seen.corners = tilt::settled(corners, up, view.view);
     }
 }
 

@@ -162,7 +162,7 @@ fn filtered(values: &[f64], sigma: f64, factor: impl Fn(f64) -> f64) -> Vec<f64>
 }
 
 /// Where two lines meet, no farther from the endplate's middle than its length.
-fn meet([a, b]: [[f64; 2]; 2], [c, d]: [[f64; 2]; 2]) -> Option<[f64; 2]> {
+pub(super) fn meet([a, b]: [[f64; 2]; 2], [c, d]: [[f64; 2]; 2]) -> Option<[f64; 2]> {
     let (along, wall) = ([b[0] - a[0], b[1] - a[1]], [d[0] - c[0], d[1] - c[1]]);
     let cross = along[0] * wall[1] - along[1] * wall[0];
     let share = ((c[0] - a[0]) * wall[1] - (c[1] - a[1]) * wall[0]) / cross;

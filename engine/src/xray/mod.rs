@@ -13,7 +13,7 @@
 //! | `geometry`, `radiograph` | where the picture was taken from; its grey |
 //! | `networks`, `detection`, `contour` | the two networks and what they are fed |
 //! | `chain`, `pairing` | which boxes are which levels, in both views |
-//! | `corners`, `endplate_line` | four sides of a mask; endplates of the picture itself |
+//! | `corners`, `endplate_line`, `tilt` | four sides of a mask; endplates of the picture itself, and against the column |
 //! | `landmarks`, `corrections` | what a view shows, and what a person moved |
 //! | `triangulate`, `cuboid`, `hips` | from two views to space |
 //! | [`drr`] | radiographs of a CT, with what must be found on them |
@@ -42,6 +42,7 @@ mod radiograph;
 mod score;
 #[cfg(test)]
 mod tests;
+mod tilt;
 mod triangulate;
 
 pub use analysis::{Analyser, Pair, Tell, XrayError, XraySettings, analyse};
