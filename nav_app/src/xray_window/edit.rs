@@ -5,7 +5,9 @@
 //! one step that can be undone; nothing is changed that would be refused when read.
 
 use engine::level::Level;
-use engine::xray::{Bounds, Corners, Findings, SeenHead, ViewCorrections, ViewLandmarks, XrayCorrections, name};
+use engine::xray::{
+    Bounds, Corners, Findings, SeenHead, SeenVertebra, ViewCorrections, ViewLandmarks, XrayCorrections, name,
+};
 
 /// Levels as a column has them, C2 to S1.
 const COLUMN: [&str; 24] = [
@@ -56,9 +58,8 @@ impl Sheet {
         let shown = self.views.get(view)?;
         let mut near: Vec<(f64, Handle)> = Vec::new();
         for seen in &shown.vertebrae {
-            if let Ok(corners) = &seen.corners {
-                near.extend((0..4).map(|i| (apart(corners[i], at), Handle::Corner(seen.level, i))));
-            }
+            let corners = corners_to_drag(seen);
+            near.extend((0..4).map(|i| (apart(corners[i], at), Handle::Corner(seen.level, i))));
             // A corner lies near its box's: the corner is meant.
             near.extend((0..4).map(|i| (1.5 * apart(box_corners(seen.bounds)[i], at), Handle::Box(seen.level, i))));
         }
@@ -129,7 +130,7 @@ impl Sheet {
     /// lie about there, as large as they are. `None` when no level is missing.
     pub fn add(&mut self, view: ViewIndex, at: [f64; 2]) -> Option<Level> {
         let shown = self.views.get(view)?;
-        let places: Vec<(usize, &engine::xray::SeenVertebra)> =
+        let places: Vec<(usize, &SeenVertebra)> =
             shown.vertebrae.iter().filter_map(|v| Some((number(&name(v.level))?, v))).collect();
         // The body below the place takes its name from the one above, if that name is free.
         let above = places.iter().filter(|(_, v)| v.bounds.centre()[1] < at[1]).map(|(n, _)| *n).max();
@@ -208,9 +209,19 @@ pub fn box_corners(b: Bounds) -> Corners {
     [[b.left, b.top], [b.right, b.top], [b.right, b.bottom], [b.left, b.bottom]]
 }
 
+/// Share of a box within which its corners are offered.
+const OFFERED: f64 = 0.8;
+
+/// The corners found; for a body without any, four in its box that become its own when one is dragged.
+pub fn corners_to_drag(seen: &SeenVertebra) -> Corners {
+    let middle = seen.bounds.centre();
+    let offered = || box_corners(seen.bounds).map(|p| [0, 1].map(|i| middle[i] + OFFERED * (p[i] - middle[i])));
+    seen.corners.clone().unwrap_or_else(|_| offered())
+}
+
 fn move_corner(shown: &mut ViewLandmarks, moved: &mut ViewCorrections, (level, i): (Level, usize), to: [f64; 2]) {
     let Some(seen) = shown.vertebrae.iter_mut().find(|v| v.level == level) else { return };
-    let Ok(mut corners) = seen.corners.clone() else { return };
+    let mut corners = corners_to_drag(seen);
     let Some(corner) = corners.get_mut(i) else { return };
     *corner = to;
     let fresh = XrayCorrections {

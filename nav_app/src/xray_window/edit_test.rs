@@ -73,6 +73,21 @@ fn sheet_of(corrections: &XrayCorrections) -> Sheet {
 }
 
 #[test]
+fn a_body_without_corners_gets_those_of_its_box_when_one_is_dragged() {
+    let l5 = level("L5");
+    let mut corrections = XrayCorrections { frontal: column(), lateral: column(), ..XrayCorrections::default() };
+    corrections.lateral.corners.remove("L5");
+    corrections.lateral.boxes.insert("L5".to_owned(), Bounds { left: 80.0, top: 150.0, right: 120.0, bottom: 180.0 });
+    let mut sheet = sheet_of(&corrections);
+    assert!(sheet.views[LATERAL].vertebra(l5).unwrap().corners.is_err());
+    let handle = sheet.pick(LATERAL, [117.0, 152.0], 3.0).unwrap();
+    assert_eq!(handle, Handle::Corner(l5, 1));
+    sheet.drag(LATERAL, handle, [121.0, 148.0]);
+    let found = found(&sheet.corrections).views[LATERAL].vertebra(l5).unwrap().corners.clone();
+    assert_eq!(found, Ok([[84.0, 153.0], [121.0, 148.0], [116.0, 177.0], [84.0, 177.0]]));
+}
+
+#[test]
 fn what_would_be_refused_is_not_done() {
     let mut sheet = sheet();
     let l5 = level("L5");

@@ -5,7 +5,7 @@ use drawing::canvas::{Canvas, Pen};
 use engine::level::Level;
 use engine::xray::{Placed, Radiograph, ViewLandmarks};
 
-use super::edit::{Handle, box_corners};
+use super::edit::{Handle, box_corners, corners_to_drag};
 use crate::scene::palette;
 
 /// Size of a handle, pixels of the screen.
@@ -84,11 +84,17 @@ pub fn draw(
         loop_through(&box_corners(seen.bounds), Pen { alpha: 0.55, ..thin(BOX, 1.0) });
         loop_through(&seen.contour, thin(palette::rgb(palette::CAUTION), 1.0));
         dots.extend((0..4).map(|i| (box_corners(seen.bounds)[i], Handle::Box(seen.level, i), BOX)));
-        if let Ok(corners) = &seen.corners {
-            let ink = if seen.placed == Placed::ByHand { Color::WHITE } else { palette::GOOD };
-            loop_through(corners, thin(palette::rgb(ink), 1.5));
-            dots.extend((0..4).map(|i| (corners[i], Handle::Corner(seen.level, i), palette::rgb(ink))));
+        let corners = corners_to_drag(seen);
+        let ink = match &seen.corners {
+            Ok(_) if seen.placed == Placed::ByHand => Color::WHITE,
+            Ok(_) => palette::GOOD,
+            Err(_) => palette::ALARM,
+        };
+        // Dots without lines are offered, not found.
+        if seen.corners.is_ok() {
+            loop_through(&corners, thin(palette::rgb(ink), 1.5));
         }
+        dots.extend((0..4).map(|i| (corners[i], Handle::Corner(seen.level, i), palette::rgb(ink))));
         let at = frame.to_screen([seen.bounds.right, seen.bounds.centre()[1]]);
         if (0.0..size[0] as f64).contains(&at[0]) && (0.0..size[1] as f64).contains(&at[1]) {
             names.push((seen.level, at));
